@@ -50,7 +50,7 @@ public sealed class Fold<TState>(string name, int version, TState initial, Func<
     public object Load(ReadOnlySpan<byte> saved) =>
         JsonSerializer.Deserialize<TState>(saved, LedgerJson.Options) ?? throw new JsonException($"A snapshot of {name} is null.");
 
-    /// <summary>Names this fold of one stream, for an <see cref="Writing.Operation"/> to read.</summary>
+    /// <summary>Names this fold of one stream, for an operation to read.</summary>
     public StateRef<TState> Of(StreamId stream) => new(stream, this);
 }
 

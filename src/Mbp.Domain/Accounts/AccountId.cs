@@ -1,0 +1,18 @@
+using Mbp.Domain.Units;
+using Mbp.Ledger;
+using System.Text.Json.Serialization;
+
+namespace Mbp.Domain.Accounts;
+
+/// <summary>An account's pseudonymous id: 1 to 64 of letters, digits and <c>_ . : -</c>, starting with a letter or digit. Never a name or an e-mail.</summary>
+[JsonConverter(typeof(AccountIdConverter))]
+public readonly record struct AccountId(string Value)
+{
+    public StreamId Stream => StreamId.Of("account", Value);
+
+    public static bool IsValid(string? value) => Identifier.IsValid(value);
+
+    public override string ToString() => Value;
+}
+
+internal sealed class AccountIdConverter() : IdConverter<AccountId>(value => new AccountId(value), id => id.Value);
