@@ -10,7 +10,7 @@ namespace Mbp.Ledger;
 /// <param name="Id">UUIDv7.</param>
 /// <param name="Type">Its wire name.</param>
 /// <param name="Data">Its body, UTF-8 JSON. The store may have reordered keys and white space, never values.</param>
-/// <param name="At">Ledger time: strictly growing with the position, microseconds.</param>
+/// <param name="At">Ledger time, microseconds: grows with every command; the events of one command share it.</param>
 /// <param name="CorrelationId">The trace that it belongs to.</param>
 /// <param name="CausationId">The command that caused it; all events of one command share it.</param>
 /// <param name="Headers">Who and by which policy, as JSON: <c>{"actor": ...}</c>.</param>

@@ -1,0 +1,219 @@
+namespace Mbp.Ledger.Writing;
+
+/// <summary>
+/// The folded states of the streams in use. Only the writer's loop touches it, and while that loop holds the lease nobody else appends, so
+/// a state here is the stream's true state, with the decided but uncommitted events of the present batch on top.
+/// </summary>
+internal sealed class StateCache(IEventStore store, EventCatalog catalog, int capacity) : IStates
+{
+    // Loading is I/O; more readers than this only queue up inside the database.
+    private const int ParallelLoads = 8;
+
+    private readonly Dictionary<StreamId, Entry> _entries = [];
+    private readonly LinkedList<Entry> _byUse = [];
+
+    public int Count => _entries.Count;
+
+    public void Clear()
+    {
+        _entries.Clear();
+        _byUse.Clear();
+    }
+
+    public TState Get<TState>(StateRef<TState> reference)
+        where TState : class =>
+        _entries.TryGetValue(reference.Stream, out var entry) && entry.Find(reference.Fold) is TState state
+            ? state
+            : throw new InvalidOperationException($"{reference.Fold.Name} of {reference.Stream} was not among the states that the operation reads.");
+
+    /// <summary>Makes sure that all of these are in memory.</summary>
+    public async Task LoadAsync(IEnumerable<StateRef> references, CancellationToken cancellationToken)
+    {
+        var missing = new HashSet<StateRef>();
+        foreach (var reference in references)
+        {
+            if (!_entries.TryGetValue(reference.Stream, out var entry) || entry.Find(reference.Fold) is null)
+            {
+                missing.Add(reference);
+            }
+            else if (entry.Node != _byUse.First)
+            {
+                _byUse.Remove(entry.Node);
+                _byUse.AddFirst(entry.Node);
+            }
+        }
+
+        if (missing.Count == 0)
+        {
+            return;
+        }
+
+        var loaded = new (StateRef Reference, long Version, object State)[missing.Count];
+        await Parallel.ForEachAsync(
+            missing.Select((reference, index) => (reference, index)),
+            new ParallelOptions { MaxDegreeOfParallelism = ParallelLoads, CancellationToken = cancellationToken },
+            async (item, ct) =>
+            {
+                var (version, state) = await FoldLoader.LoadAsync(store, catalog, item.reference, ct).ConfigureAwait(false);
+                loaded[item.index] = (item.reference, version, state);
+            }).ConfigureAwait(false);
+
+        foreach (var (reference, version, state) in loaded)
+        {
+            Put(reference, version, state);
+        }
+    }
+
+    /// <summary>The version of a stream, with the present batch's events counted.</summary>
+    public long VersionOf(StreamId stream) =>
+        _entries.TryGetValue(stream, out var entry)
+            ? entry.Version
+            : throw new InvalidOperationException($"An operation wrote to {stream} without reading it.");
+
+    /// <summary>Applies a command's events to every state that follows their streams: all of them, or (when one does not fold) none.</summary>
+    /// <returns>The folds that are due for a snapshot.</returns>
+    public IReadOnlyList<DueSnapshot> Apply(IReadOnlyList<StreamEvent> events)
+    {
+        // A state moves only after every event of the command folded, so a fold that throws leaves no half command behind.
+        var moved = new List<(Entry Entry, int Fold, object State)>();
+        foreach (var stream in events.GroupBy(e => e.Stream))
+        {
+            var entry = _entries[stream.Key];
+            for (var i = 0; i < entry.States.Count; i++)
+            {
+                var (fold, state) = entry.States[i];
+                moved.Add((entry, i, stream.Aggregate(state, (current, e) => fold.Apply(current, e.Event))));
+            }
+        }
+
+        List<DueSnapshot>? due = null;
+        foreach (var (entry, i, state) in moved)
+        {
+            entry.States[i] = (entry.States[i].Fold, state);
+        }
+
+        foreach (var stream in events.GroupBy(e => e.Stream))
+        {
+            var entry = _entries[stream.Key];
+            var before = entry.Version;
+            entry.Version += stream.Count();
+            foreach (var (fold, state) in entry.States)
+            {
+                if (fold.SnapshotEvery > 0 && before / fold.SnapshotEvery != entry.Version / fold.SnapshotEvery)
+                {
+                    (due ??= []).Add(new DueSnapshot(stream.Key, fold, entry.Version, state));
+                }
+            }
+        }
+
+        return due ?? (IReadOnlyList<DueSnapshot>)[];
+    }
+
+    /// <summary>Forgets the least recently used streams above the bound. Call only between batches: what is decided but not committed must stay.</summary>
+    public void Trim()
+    {
+        while (_entries.Count > capacity && _byUse.Last is { } oldest)
+        {
+            _entries.Remove(oldest.Value.Stream);
+            _byUse.RemoveLast();
+        }
+    }
+
+    private void Put(StateRef reference, long version, object state)
+    {
+        if (!_entries.TryGetValue(reference.Stream, out var entry))
+        {
+            entry = new Entry(reference.Stream, version);
+            _entries.Add(reference.Stream, entry);
+            _byUse.AddFirst(entry.Node);
+        }
+        else if (entry.Version != version)
+        {
+            throw new ConcurrencyException($"{reference.Stream} is at version {version} in the store and at {entry.Version} in the writer.");
+        }
+
+        entry.States.Add((reference.Fold, state));
+    }
+
+    private sealed class Entry
+    {
+        public Entry(StreamId stream, long version)
+        {
+            Stream = stream;
+            Version = version;
+            Node = new LinkedListNode<Entry>(this);
+        }
+
+        public StreamId Stream { get; }
+
+        public long Version { get; set; }
+
+        public LinkedListNode<Entry> Node { get; }
+
+        public List<(IFold Fold, object State)> States { get; } = new(2);
+
+        public object? Find(IFold fold)
+        {
+            foreach (var (known, state) in States)
+            {
+                if (ReferenceEquals(known, fold))
+                {
+                    return state;
+                }
+            }
+
+            return null;
+        }
+    }
+}
+
+/// <summary>A state worth keeping. States are immutable, so it is written out later, away from the writer's loop.</summary>
+internal sealed record DueSnapshot(StreamId Stream, IFold Fold, long Version, object State)
+{
+    public Snapshot Save() => new(Stream, Fold.Name, Fold.Version, Version, Fold.Save(State));
+}
+
+/// <summary>Folds a stream from its newest snapshot and the events after it.</summary>
+public static class FoldLoader
+{
+    /// <returns>The stream's version and the state at it.</returns>
+    public static async Task<(long Version, object State)> LoadAsync(
+        IEventStore store, EventCatalog catalog, StateRef reference, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        ArgumentNullException.ThrowIfNull(catalog);
+        var (stream, fold) = reference;
+        var snapshot = fold.SnapshotEvery > 0 ? await store.LoadSnapshotAsync(stream, fold, cancellationToken).ConfigureAwait(false) : null;
+        var version = snapshot?.Version ?? 0;
+        var state = snapshot is null ? fold.Initial : fold.Load(snapshot.State.Span);
+        await foreach (var stored in store.ReadStreamAsync(stream, version, cancellationToken).ConfigureAwait(false))
+        {
+            state = fold.Apply(state, catalog.Decode(stored).Data);
+            version = stored.Version;
+        }
+
+        return (version, state);
+    }
+
+    /// <summary>The state as it was: after the last event at or before <paramref name="until"/> (a position, a time).</summary>
+    public static async Task<TState> LoadAsOfAsync<TState>(
+        IEventStore store, EventCatalog catalog, StateRef<TState> reference, Func<StoredEvent, bool> until, CancellationToken cancellationToken)
+        where TState : class
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentNullException.ThrowIfNull(until);
+        var state = reference.Fold.Initial;
+        await foreach (var stored in store.ReadStreamAsync(reference.Stream, 0, cancellationToken).ConfigureAwait(false))
+        {
+            if (!until(stored))
+            {
+                break;
+            }
+
+            state = reference.Fold.Apply(state, catalog.Decode(stored).Data);
+        }
+
+        return state;
+    }
+}
