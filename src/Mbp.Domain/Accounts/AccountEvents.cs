@@ -1,0 +1,39 @@
+using Mbp.Domain.Markets;
+using Mbp.Domain.Units;
+using NodaTime;
+
+namespace Mbp.Domain.Accounts;
+
+// Stored for ever. A field is added as nullable; anything else is a new wire name and an upcaster in AccountSlice.cs.
+public abstract record AccountEvent;
+
+public sealed record AccountOpened(AccountId Account, Instant At) : AccountEvent;
+
+/// <summary>Credits come into being here and nowhere else: the sum of all grants is what the whole ledger must add up to.</summary>
+public sealed record CreditsGranted(Credits Amount, string Reason, Instant At) : AccountEvent;
+
+/// <summary>Credits go from the account into a market.</summary>
+public sealed record AccountDebited(Credits Amount, PostingKind Kind, MarketId Market, string Reference, Instant At) : AccountEvent;
+
+/// <summary>Credits come from a market into the account.</summary>
+public sealed record AccountCredited(Credits Amount, PostingKind Kind, MarketId Market, string Reference, Instant At) : AccountEvent;
+
+/// <summary>A key that reaches this account alone; only its SHA-256 is kept.</summary>
+public sealed record ApiKeyIssued(string KeyId, string KeySha256, EquatableArray<ApiScope> Scopes, Instant At) : AccountEvent;
+
+public sealed record ApiKeyRevoked(string KeyId, Instant At) : AccountEvent;
+
+/// <summary>Why credits moved between an account and a market.</summary>
+public enum PostingKind
+{
+    Trade,
+    Liquidity,
+    Payout,
+}
+
+/// <summary>What an account's key may do.</summary>
+public enum ApiScope
+{
+    Read,
+    Trade,
+}

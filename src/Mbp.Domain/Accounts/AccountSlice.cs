@@ -1,0 +1,16 @@
+using Mbp.Ledger;
+
+namespace Mbp.Domain.Accounts;
+
+public static class AccountSlice
+{
+    public static readonly Slice Slice = new("accounts", Wire);
+
+    private static void Wire(EventCatalog catalog) => catalog
+        .Add<AccountOpened>("account_opened")
+        .Add<CreditsGranted>("credits_granted")
+        .Add<AccountDebited>("account_debited")
+        .Add<AccountCredited>("account_credited")
+        .Add<ApiKeyIssued>("api_key_issued")
+        .Add<ApiKeyRevoked>("api_key_revoked");
+}

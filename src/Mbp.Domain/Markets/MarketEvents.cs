@@ -1,0 +1,77 @@
+using Mbp.Domain.Accounts;
+using Mbp.Domain.Units;
+using NodaTime;
+
+namespace Mbp.Domain.Markets;
+
+// Stored for ever. A field is added as nullable; anything else is a new wire name and an upcaster in MarketSlice.cs.
+public abstract record MarketEvent;
+
+/// <param name="MarketId">Its id.</param>
+/// <param name="Question">What is asked, as shown to traders.</param>
+/// <param name="Category">From the template.</param>
+/// <param name="Kind">Which shape of outcomes and payouts.</param>
+/// <param name="Outcomes">In order: outcome 0 is YES or LONG.</param>
+/// <param name="Lower">Scalar only: the value at which LONG pays nothing.</param>
+/// <param name="Upper">Scalar only: the value at which LONG pays all.</param>
+/// <param name="TruthSource">Who says what came true.</param>
+/// <param name="TruthRef">Where, for a table: <c>table/key</c>.</param>
+/// <param name="ClosesAt">No trade at or after this instant.</param>
+/// <param name="ResolutionDeadline">When the resolution is overdue.</param>
+/// <param name="FeePpm">Trading fee, parts per million of the gross amount.</param>
+/// <param name="Ruleset">The rule set in force, by name.</param>
+/// <param name="PolicyHash">The hash of that rule set.</param>
+/// <param name="Account">Who opens the pool.</param>
+/// <param name="At">When.</param>
+public sealed record MarketCreated(
+    MarketId MarketId,
+    string Question,
+    string Category,
+    MarketKind Kind,
+    EquatableArray<string> Outcomes,
+    ScalarValue? Lower,
+    ScalarValue? Upper,
+    TruthSource TruthSource,
+    string? TruthRef,
+    Instant ClosesAt,
+    Instant ResolutionDeadline,
+    int FeePpm,
+    string Ruleset,
+    string PolicyHash,
+    AccountId Account,
+    Instant At) : MarketEvent;
+
+/// <summary>From which template, and with which parameters, the market was made (C1).</summary>
+public sealed record MarketCreatedTemplate(string TemplateId, int TemplateVersion, Credits Liquidity, EquatableArray<Price> Probabilities, Instant At) : MarketEvent;
+
+public sealed record MarketHalted(HaltLevel Level, string Reason, Instant At) : MarketEvent;
+
+public sealed record MarketResumed(string Reason, Instant At) : MarketEvent;
+
+/// <param name="Reason">Why, in the words of who closed it; "deadline" for the clock.</param>
+/// <param name="Twap24h">The time-weighted price of each outcome over the last 24 hours before the close: what a void would pay.</param>
+/// <param name="At">When.</param>
+public sealed record MarketClosed(string Reason, EquatableArray<Price> Twap24h, Instant At) : MarketEvent;
+
+public enum MarketKind
+{
+    Binary,
+    Scalar,
+    Categorical,
+}
+
+public enum TruthSource
+{
+    Table,
+    Manual,
+    Endpoint,
+}
+
+/// <summary>How far trading is restricted; <see cref="Hard"/> stops it.</summary>
+public enum HaltLevel
+{
+    None,
+    Warn,
+    Soft,
+    Hard,
+}

@@ -1,0 +1,55 @@
+using Mbp.Domain.Markets;
+using Mbp.Domain.Units;
+using Mbp.Ledger;
+using NodaTime;
+
+namespace Mbp.Domain.Pricing;
+
+public sealed record RecomputeTwap(MarketId MarketId, Instant At);
+
+/// <summary>The last recomputation of a market.</summary>
+public sealed record TwapLog(TwapRecomputed? Last)
+{
+    public static TwapLog Initial { get; } = new(Last: null);
+
+    public static readonly Fold<TwapLog> Fold = new(
+        "twap_log", 1, Initial, (log, @event) => @event is TwapRecomputed e ? new TwapLog(e) : log, snapshotEvery: 1_000);
+}
+
+/// <summary>
+/// When <see cref="TwapRecomputed"/> is written: at full minutes, at most one a minute and market, and only while there is something new to say.
+/// Once fifteen quiet minutes made all averages equal to the price, the next word comes with the next trade: an idle market costs nothing.
+/// </summary>
+public static class TwapDecider
+{
+    public static readonly Duration Every = Duration.FromMinutes(1);
+
+    public static Decision<PricingEvent> Decide(RecomputeTwap c, Market market, PriceTrack track, TwapLog log)
+    {
+        ArgumentNullException.ThrowIfNull(c);
+        ArgumentNullException.ThrowIfNull(log);
+        if (market is Market.Unknown or Market.Closed)
+        {
+            return [];
+        }
+
+        var tick = LastTick(c.At);
+        if (log.Last is { } last && (last.Tick >= tick || IsSettled(last) && track.LastChange <= last.Tick))
+        {
+            return [];
+        }
+
+        return track.Twap(tick, Duration.FromMinutes(1)) is { } one
+               && track.Twap(tick, Duration.FromMinutes(5)) is { } five
+               && track.Twap(tick, Duration.FromMinutes(15)) is { } fifteen
+            ? [new TwapRecomputed(c.MarketId, tick, track.PricesAt(tick), one, five, fifteen, c.At)]
+            : [];
+    }
+
+    /// <summary>The full minute at or before an instant.</summary>
+    public static Instant LastTick(Instant at) =>
+        Instant.FromUnixTimeTicks(at.ToUnixTimeTicks() / Every.BclCompatibleTicks * Every.BclCompatibleTicks);
+
+    private static bool IsSettled(TwapRecomputed last) =>
+        last.Twap1m == last.Prices && last.Twap5m == last.Prices && last.Twap15m == last.Prices;
+}

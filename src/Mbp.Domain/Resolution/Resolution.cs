@@ -1,0 +1,45 @@
+using System.Text.Json.Serialization;
+using Mbp.Domain.Units;
+using Mbp.Ledger;
+using NodaTime;
+
+namespace Mbp.Domain.Resolution;
+
+/// <summary>From a closed market to its final value.</summary>
+[JsonDerivedType(typeof(NotStarted), "not_started")]
+[JsonDerivedType(typeof(Collecting), "collecting")]
+[JsonDerivedType(typeof(Determined), "determined")]
+[JsonDerivedType(typeof(Finished), "finished")]
+[JsonDerivedType(typeof(Voided), "voided")]
+public abstract record Resolution
+{
+    private Resolution()
+    {
+    }
+
+    public static Resolution Initial { get; } = new NotStarted();
+
+    public static readonly Fold<Resolution> Fold = new(
+        "resolution", 1, Initial, (resolution, @event) => @event is ResolutionEvent e ? Evolve(resolution, e) : resolution);
+
+    public sealed record NotStarted : Resolution;
+
+    public sealed record Collecting(Instant StartedAt, ManualProposed? Proposal) : Resolution;
+
+    public sealed record Determined(Instant StartedAt, ResolutionDetermined Decision) : Resolution;
+
+    public sealed record Finished(string Value, EquatableArray<Price> Vector, Instant At) : Resolution;
+
+    public sealed record Voided(string Reason, EquatableArray<Price> Vector, Instant At) : Resolution;
+
+    public static Resolution Evolve(Resolution resolution, ResolutionEvent @event) => (resolution, @event) switch
+    {
+        (NotStarted, ResolutionStarted e) => new Collecting(e.At, Proposal: null),
+        (Collecting, RuleEvaluated) => resolution,
+        (Collecting collecting, ManualProposed e) => collecting with { Proposal = e },
+        (Collecting collecting, ResolutionDetermined e) => new Determined(collecting.StartedAt, e),
+        (Determined, ResolutionFinished e) => new Finished(e.Value, e.Vector, e.At),
+        (Determined, MarketVoided e) => new Voided(e.Reason, e.Vector, e.At),
+        _ => throw new InvalidOperationException($"{@event.GetType().Name} cannot follow {resolution.GetType().Name}."),
+    };
+}

@@ -1,0 +1,37 @@
+using Mbp.Ledger;
+
+namespace Mbp.Domain.Resolution;
+
+public static class ResolutionErrors
+{
+    public static readonly Rejection MarketNotClosed = new(
+        RejectionKind.Conflict, "resolution.market_not_closed", "Close the market first: a value that is known while people trade is worth money.");
+
+    public static readonly Rejection NotStarted = new(RejectionKind.Conflict, "resolution.not_started", "The resolution has not been started.");
+
+    public static readonly Rejection AlreadyStarted = new(RejectionKind.Conflict, "resolution.already_started", "The resolution was started before.");
+
+    public static readonly Rejection AlreadyDetermined = new(
+        RejectionKind.Conflict, "resolution.already_determined", "The value is determined; only a dispute can change it now.");
+
+    public static readonly Rejection AlreadyFinal = new(RejectionKind.Conflict, "resolution.already_final", "The resolution is final.");
+
+    public static readonly Rejection NothingProposed = new(RejectionKind.Conflict, "resolution.nothing_proposed", "There is no proposal to approve.");
+
+    public static readonly Rejection AlreadyProposed = new(
+        RejectionKind.Conflict, "resolution.already_proposed", "There is a proposal already; another operator approves it.");
+
+    public static readonly Rejection SameApprover = new(
+        RejectionKind.Forbidden, "resolution.same_approver", "The one who proposed the value cannot approve it: two people decide.");
+
+    public static readonly Rejection HoldsPosition = new(
+        RejectionKind.Forbidden, "resolution.holds_position", "Whoever holds a position in the market cannot decide it.");
+
+    public static readonly Rejection EvidenceNeeded = new(
+        RejectionKind.Invalid, "resolution.evidence_needed", "A manual value needs a link to its evidence: an absolute http(s), ipfs or urn URI.", "evidenceUri");
+
+    public static readonly Rejection StillDisputable = new(
+        RejectionKind.Conflict, "resolution.still_disputable", "The dispute window has not ended.");
+
+    public static Rejection BadValue(string rule) => new(RejectionKind.Invalid, "resolution.bad_value", $"The value {rule}.", "value");
+}
