@@ -1,0 +1,19 @@
+using System.Text.Json.Serialization;
+using Mbp.Domain.Units;
+
+namespace Mbp.Domain.Trading;
+
+/// <summary>What one account has in one market.</summary>
+/// <param name="Shares">Its shares, per outcome.</param>
+/// <param name="LpShares">Its LP shares.</param>
+/// <param name="Paid">All cash that it ever paid into this market, fees included.</param>
+/// <param name="Received">All cash that it ever received from this market, fee claims included.</param>
+/// <param name="FeeEntry">The fee index up to which its fees are claimed (spec D5); null: it never held LP shares.</param>
+public sealed record Holder(EquatableArray<Shares> Shares, LpShares LpShares, Credits Paid, Credits Received, FeeIndex? FeeEntry = null)
+{
+    /// <summary>Cash paid less cash received, in units (spec D17); negative for one who took more out than in.</summary>
+    [JsonIgnore]
+    public long ExposureUnits => Paid.Units - Received.Units;
+
+    public static Holder None(int outcomes) => new(EquatableArray.Own(new Shares[outcomes]), default, default, default);
+}
