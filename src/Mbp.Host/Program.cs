@@ -1,2 +1,3 @@
-var app = WebApplication.CreateBuilder(args).Build();
-app.Run();
+using Mbp.Host;
+
+return await MbpHost.RunAsync(args).ConfigureAwait(false);

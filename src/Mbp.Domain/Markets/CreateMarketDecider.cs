@@ -39,8 +39,8 @@ public static class CreateMarketDecider
         }
 
         var created = (MarketCreated)terms.Events[0];
-        var opening = PoolRules.Open(
-            Pool.Empty([.. created.Outcomes], created.FeePpm), c.Account, c.Liquidity, OpeningWeights.For(probabilities), c.At);
+        var opening = LiquidityRules.OpenAt(
+            Pool.Empty([.. created.Outcomes], created.FeePpm), c.Account, c.Liquidity, probabilities.AsSpan(), c.At);
         if (opening.Rejection is { } refused)
         {
             return refused;

@@ -1,4 +1,5 @@
 using Mbp.Domain.Pricing;
+using Mbp.Domain.Settlement;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
 using NodaTime;
@@ -48,5 +49,7 @@ public static class MarketDecider
     };
 
     private static EquatableArray<Price> Twap24h(PriceHistory history, Instant at) =>
-        history.Twap(at, VoidWindow)?.Prices ?? throw new InvalidOperationException("A market that opened has a price.");
+        history.Twap(at, VoidWindow) is { } twap
+            ? PayoutVector.Void(twap).Shares
+            : throw new InvalidOperationException("A market that opened has a price.");
 }

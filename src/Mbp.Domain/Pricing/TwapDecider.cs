@@ -34,7 +34,7 @@ public static class TwapDecider
         }
 
         var tick = LastTick(c.At);
-        if (log.Last is { } last && (last.Tick >= tick || IsSettled(last) && track.LastChange <= last.Tick))
+        if (log.Last is { } last && (last.Tick >= tick || (IsSettled(last) && track.Last <= last.Tick)))
         {
             return [];
         }
@@ -42,7 +42,7 @@ public static class TwapDecider
         return track.Twap(tick, Duration.FromMinutes(1)) is { } one
                && track.Twap(tick, Duration.FromMinutes(5)) is { } five
                && track.Twap(tick, Duration.FromMinutes(15)) is { } fifteen
-            ? [new TwapRecomputed(c.MarketId, tick, track.PricesAt(tick), one, five, fifteen, c.At)]
+            ? [new TwapRecomputed(c.MarketId, tick, one.Current, one.Averages(), five.Averages(), fifteen.Averages(), c.At)]
             : [];
     }
 

@@ -15,19 +15,19 @@ public static class PayoutVectors
         var terms = market.Terms;
         if (value == ReservedValues.Invalid)
         {
-            return [PayoutVector.Void(market.Twap24h)];
+            return [market.Twap24h];
         }
 
         if (terms.Kind == MarketKind.Scalar)
         {
             return ScalarValue.TryParse(value, out var number, out var rule)
-                ? [PayoutVector.Scalar(terms.Lower!.Value, terms.Upper!.Value, number)]
+                ? [PayoutVector.Scalar(terms.Lower!.Value.Units, terms.Upper!.Value.Units, number.Units).Shares]
                 : ResolutionErrors.BadValue($"of a scalar market is a decimal number or {ReservedValues.Invalid}: {rule}");
         }
 
         var outcome = terms.Outcomes.AsSpan().IndexOf(value);
         return outcome >= 0
-            ? [PayoutVector.Outcome(outcome, terms.Outcomes.Count)]
+            ? [PayoutVector.Winner(outcome, terms.Outcomes.Count).Shares]
             : ResolutionErrors.BadValue($"is one of {string.Join(", ", terms.Outcomes)} or {ReservedValues.Invalid}");
     }
 }

@@ -14,24 +14,24 @@ public static class ResolutionDecider
 {
     private const int LongestUri = 2_000;
 
-    public static Decision<ResolutionEvent> Decide(ResolutionCommand command, Market market, Resolution resolution, Pool pool, TruthTable truth) =>
+    public static Decision<ResolutionEvent> Decide(ResolutionCommand command, Market market, MarketResolution resolution, Pool pool, TruthTable truth) =>
         market is not Market.Closed closed
             ? market is Market.Unknown ? MarketErrors.NotFound : ResolutionErrors.MarketNotClosed
             : (command, resolution) switch
             {
-                (_, Resolution.Finished or Resolution.Voided) => ResolutionErrors.AlreadyFinal,
+                (_, MarketResolution.Finished or MarketResolution.Voided) => ResolutionErrors.AlreadyFinal,
 
-                (StartResolution c, Resolution.NotStarted) => Start(c, closed, truth),
-                (StartResolution c, Resolution.Collecting) => Evaluate(c, closed, truth),
-                (StartResolution, _) => ResolutionErrors.AlreadyStarted,
+                (StartResolution c, MarketResolution.NotStarted) => Start(c, closed, truth),
+                (StartResolution c, MarketResolution.Collecting) => Evaluate(c, closed, truth),
+                (StartResolution, _) => [],
 
-                (_, Resolution.NotStarted) => ResolutionErrors.NotStarted,
+                (_, MarketResolution.NotStarted) => ResolutionErrors.NotStarted,
 
-                (ProposeManually c, Resolution.Collecting collecting) => Propose(c, closed, collecting, pool),
-                (ApproveManually c, Resolution.Collecting collecting) => Approve(c, closed, collecting, pool),
+                (ProposeManually c, MarketResolution.Collecting collecting) => Propose(c, closed, collecting, pool),
+                (ApproveManually c, MarketResolution.Collecting collecting) => Approve(c, closed, collecting, pool),
                 (ProposeManually or ApproveManually, _) => ResolutionErrors.AlreadyDetermined,
 
-                (FinishResolution c, Resolution.Determined determined) => Finish(c, determined),
+                (FinishResolution c, MarketResolution.Determined determined) => Finish(c, determined),
                 (FinishResolution, _) => [],
 
                 _ => throw new InvalidOperationException($"{command.GetType().Name} has no decision."),
@@ -49,8 +49,7 @@ public static class ResolutionDecider
 
     // Looking again at a table that still says nothing is not worth an event: an impatient caller must not grow the ledger.
     private static Decision<ResolutionEvent> Evaluate(StartResolution c, Market.Closed market, TruthTable truth) =>
-        market.Terms.TruthSource != TruthSource.Table ? ResolutionErrors.AlreadyStarted
-        : truth.Find(market.Terms.TruthRef) is null ? []
+        market.Terms.TruthSource != TruthSource.Table || truth.Find(market.Terms.TruthRef) is null ? []
         : [.. Look(c, market, truth)];
 
     private static IEnumerable<ResolutionEvent> Look(StartResolution c, Market.Closed market, TruthTable truth)
@@ -69,7 +68,7 @@ public static class ResolutionDecider
         }
     }
 
-    private static Decision<ResolutionEvent> Propose(ProposeManually c, Market.Closed market, Resolution.Collecting collecting, Pool pool)
+    private static Decision<ResolutionEvent> Propose(ProposeManually c, Market.Closed market, MarketResolution.Collecting collecting, Pool pool)
     {
         if (HoldsPosition(pool, c.By))
         {
@@ -100,13 +99,13 @@ public static class ResolutionDecider
             : ResolutionErrors.EvidenceNeeded;
     }
 
-    private static Decision<ResolutionEvent> Approve(ApproveManually c, Market.Closed market, Resolution.Collecting collecting, Pool pool) =>
+    private static Decision<ResolutionEvent> Approve(ApproveManually c, Market.Closed market, MarketResolution.Collecting collecting, Pool pool) =>
         collecting.Proposal is not { } proposal ? ResolutionErrors.NothingProposed
         : proposal.By == c.By ? ResolutionErrors.SameApprover
         : HoldsPosition(pool, c.By) ? ResolutionErrors.HoldsPosition
         : [.. Determine(market, proposal.Value, TruthSource.Manual, proposal.EvidenceUri, [proposal.By, c.By], c.At)];
 
-    private static Decision<ResolutionEvent> Finish(FinishResolution c, Resolution.Determined determined) =>
+    private static Decision<ResolutionEvent> Finish(FinishResolution c, MarketResolution.Determined determined) =>
         c.At < determined.Decision.DisputableUntil
             ? ResolutionErrors.StillDisputable
             : [Final(determined.Decision, c.At)];

@@ -9,8 +9,6 @@ public static class ResolutionErrors
 
     public static readonly Rejection NotStarted = new(RejectionKind.Conflict, "resolution.not_started", "The resolution has not been started.");
 
-    public static readonly Rejection AlreadyStarted = new(RejectionKind.Conflict, "resolution.already_started", "The resolution was started before.");
-
     public static readonly Rejection AlreadyDetermined = new(
         RejectionKind.Conflict, "resolution.already_determined", "The value is determined; only a dispute can change it now.");
 

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Markets;
 using Mbp.Domain.Units;
+using Mbp.Ledger;
 
 namespace Mbp.Domain.Trading;
 
@@ -33,6 +35,17 @@ public sealed record Pool(
     EquatableArray<Price> Prices,
     ImmutableDictionary<AccountId, Holder> Holders)
 {
+    /// <summary>The pool of a market, from the terms that the market opened with and the pool's own events.</summary>
+    public static readonly Fold<Pool> Fold = new(
+        "pool", 1, Empty([], 0),
+        (pool, @event) => @event switch
+        {
+            PoolEvent e => Evolve(pool, e),
+            MarketCreated e => Empty([.. e.Outcomes], e.FeePpm),
+            _ => pool,
+        },
+        snapshotEvery: 500);
+
     public static Pool Empty(ImmutableArray<string> outcomes, int feePpm) => new(
         new(outcomes), feePpm, EquatableArray.Own(new Shares[outcomes.Length]), default, default, default, default, default, default,
         EquatableArray.Own(new Price[outcomes.Length]), ImmutableDictionary<AccountId, Holder>.Empty);

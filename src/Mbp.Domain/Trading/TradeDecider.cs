@@ -35,8 +35,8 @@ public static class TradeDecider
     {
         BuyShares c => PoolRules.Buy(pool, c.TradeId, c.Account, c.Outcome, c.Amount, c.MinShares, c.At, bounds),
         SellShares c => PoolRules.Sell(pool, c.TradeId, c.Account, c.Outcome, c.Shares, c.MinReturn, c.At, bounds),
-        AddLiquidity c => PoolRules.Add(pool, c.Account, c.Amount, c.At),
-        RemoveLiquidity c => PoolRules.Remove(pool, c.Account, c.LpShares, c.At),
+        AddLiquidity c => LiquidityRules.Add(pool, c.Account, c.Amount, c.At),
+        RemoveLiquidity c => LiquidityRules.Remove(pool, c.Account, c.LpShares, c.At),
         _ => throw new InvalidOperationException($"{command.GetType().Name} has no decision."),
     };
 

@@ -11,28 +11,28 @@ namespace Mbp.Domain.Resolution;
 [JsonDerivedType(typeof(Determined), "determined")]
 [JsonDerivedType(typeof(Finished), "finished")]
 [JsonDerivedType(typeof(Voided), "voided")]
-public abstract record Resolution
+public abstract record MarketResolution
 {
-    private Resolution()
+    private MarketResolution()
     {
     }
 
-    public static Resolution Initial { get; } = new NotStarted();
+    public static MarketResolution Initial { get; } = new NotStarted();
 
-    public static readonly Fold<Resolution> Fold = new(
+    public static readonly Fold<MarketResolution> Fold = new(
         "resolution", 1, Initial, (resolution, @event) => @event is ResolutionEvent e ? Evolve(resolution, e) : resolution);
 
-    public sealed record NotStarted : Resolution;
+    public sealed record NotStarted : MarketResolution;
 
-    public sealed record Collecting(Instant StartedAt, ManualProposed? Proposal) : Resolution;
+    public sealed record Collecting(Instant StartedAt, ManualProposed? Proposal) : MarketResolution;
 
-    public sealed record Determined(Instant StartedAt, ResolutionDetermined Decision) : Resolution;
+    public sealed record Determined(Instant StartedAt, ResolutionDetermined Decision) : MarketResolution;
 
-    public sealed record Finished(string Value, EquatableArray<Price> Vector, Instant At) : Resolution;
+    public sealed record Finished(string Value, EquatableArray<Price> Vector, Instant At) : MarketResolution;
 
-    public sealed record Voided(string Reason, EquatableArray<Price> Vector, Instant At) : Resolution;
+    public sealed record Voided(string Reason, EquatableArray<Price> Vector, Instant At) : MarketResolution;
 
-    public static Resolution Evolve(Resolution resolution, ResolutionEvent @event) => (resolution, @event) switch
+    public static MarketResolution Evolve(MarketResolution resolution, ResolutionEvent @event) => (resolution, @event) switch
     {
         (NotStarted, ResolutionStarted e) => new Collecting(e.At, Proposal: null),
         (Collecting, RuleEvaluated) => resolution,

@@ -1,0 +1,13 @@
+using Mbp.Ledger;
+
+namespace Mbp.Domain.Settlement;
+
+public static class SettlementSlice
+{
+    public static readonly Slice Slice = new("settlement", Wire);
+
+    private static void Wire(EventCatalog catalog) => catalog
+        .Add<SettlementPlanned>("settlement_planned")
+        .Add<PayoutRecorded>("payout_recorded")
+        .Add<MarketSettled>("market_settled");
+}

@@ -1,0 +1,70 @@
+using Mbp.Domain.Accounts;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Mbp.Host.Platform;
+
+/// <summary>Who may call which route: <c>Authorization: Bearer KEY</c> on everything under /v2.</summary>
+internal static class Authentication
+{
+    private const string Scheme = "Bearer ";
+
+    public static TBuilder RequireKey<TBuilder>(this TBuilder routes)
+        where TBuilder : IEndpointConventionBuilder =>
+        routes.AddEndpointFilter<TBuilder, KeyFilter>();
+
+    public static RouteHandlerBuilder OperatorsOnly(this RouteHandlerBuilder route) => route.AddEndpointFilter(static async (context, next) =>
+        Principal.Of(context.HttpContext).IsOperator ? await next(context).ConfigureAwait(false) : Forbidden("auth.operators_only", "This route is for operators."));
+
+    /// <summary>The account that a command is for: an operator names it, an owner's key stands for it.</summary>
+    public static (AccountId Account, ProblemHttpResult? Problem) AccountFor(this Principal principal, string? named)
+    {
+        if (!principal.CanTrade)
+        {
+            return (default, Forbidden("auth.scope", "This key may read, not trade."));
+        }
+
+        var fields = new Fields();
+        if (principal.Account is { } own)
+        {
+            return named is null || named == own.Value ? (own, null) : (default, Forbidden("auth.not_your_account", "This key reaches its own account only."));
+        }
+
+        var account = fields.Account("account", named);
+        return (account, fields.Problem());
+    }
+
+    /// <summary>Null if the principal may see the account.</summary>
+    public static ProblemHttpResult? WhyNotSee(this Principal principal, string account) =>
+        principal.IsOperator || principal.Account!.Value.Value == account ? null : Forbidden("auth.not_your_account", "This key reaches its own account only.");
+
+    private static ProblemHttpResult Forbidden(string code, string detail) => Problems.Make(403, code, detail);
+
+    private sealed class KeyFilter(OperatorKeys operators, LiveLedger live) : IEndpointFilter
+    {
+        public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+        {
+            var http = context.HttpContext;
+            var header = http.Request.Headers.Authorization.ToString();
+            if (!header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+            {
+                http.Response.Headers.WWWAuthenticate = "Bearer";
+                return Problems.Make(401, "auth.key_missing", "Send 'Authorization: Bearer KEY'. The operators' keys are in the data folder: api-key and api-key-2.");
+            }
+
+            var hash = ApiKey.HashOf(header[Scheme.Length..].Trim());
+            var principal = operators.Find(hash) ?? Owner(hash);
+            if (principal is null)
+            {
+                http.Response.Headers.WWWAuthenticate = "Bearer error=\"invalid_token\"";
+                return Problems.Make(401, "auth.key_unknown", "This key is not known, or was revoked.");
+            }
+
+            principal.AttachTo(http);
+            return await next(context).ConfigureAwait(false);
+        }
+
+        private Principal? Owner(string hash) => live.Current.KeysByHash.GetValueOrDefault(hash) is { } key
+            ? new Principal(key.Account.Value, key.Account, key.Scopes.Contains(ApiScope.Trade))
+            : null;
+    }
+}

@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Mbp.Ledger;
+using Mbp.Ledger.Json;
+using Mbp.Ledger.Writing;
+
+namespace Mbp.Host.Platform;
+
+/// <summary>Takes a request's command to the writer, with who asks, the trace, and the idempotency key.</summary>
+internal sealed class Commands(LedgerWriter writer)
+{
+    public const string KeyHeader = "Idempotency-Key";
+
+    private const int LongestKey = 200;
+
+    private static readonly Rejection BadKey = new(
+        RejectionKind.Invalid, "idempotency.bad_key", $"Idempotency-Key has 1 to {LongestKey} visible ASCII characters.", KeyHeader);
+
+    /// <param name="http">The request.</param>
+    /// <param name="operation">What is asked.</param>
+    /// <param name="body">The request's body: with the route, it is what an idempotency key is bound to.</param>
+    /// <param name="cancellationToken">Fires when the caller has gone.</param>
+    public async Task<CommandOutcome> SendAsync(HttpContext http, Operation operation, object? body, CancellationToken cancellationToken)
+    {
+        var principal = Principal.Of(http);
+        CommandKey? key = null;
+        byte[] hash = [];
+        if (http.Request.Headers.TryGetValue(KeyHeader, out var given))
+        {
+            var text = given.ToString();
+            if (text.Length is 0 or > LongestKey || text.Any(c => c is < '!' or > '~'))
+            {
+                return new CommandOutcome(BadKey, 0, []);
+            }
+
+            key = new CommandKey(principal.Id, text);
+            hash = HashOf(http.Request, body);
+        }
+
+        var trace = Activity.Current?.TraceId.ToHexString() ?? http.TraceIdentifier;
+        return await writer.SubmitAsync(operation, new CommandContext(principal.Id, trace, key, hash), cancellationToken).ConfigureAwait(false);
+    }
+
+    // The body as it was understood, not as it was spelled: white space and the order of fields do not make another command.
+    private static byte[] HashOf(HttpRequest request, object? body) => SHA256.HashData(
+        JsonSerializer.SerializeToUtf8Bytes(new { request.Method, Path = request.Path.Value, Body = body }, LedgerJson.Options));
+}

@@ -1,0 +1,95 @@
+namespace Mbp.Host.Platform;
+
+/// <summary>What the host is told on its command line.</summary>
+public sealed record HostOptions
+{
+    public const string Usage = """
+        Mbp.Host: the API, the workers and the ledger's writer in one process.
+
+          --urls U               where to listen (default http://127.0.0.1:5080)
+          --data DIR             keys, connection strings and the embedded PostgreSQL (default ./.mbp)
+          --postgres CONNECTION  use this PostgreSQL 15 or newer instead of the embedded one
+          --ephemeral            a throw-away database that vanishes with the process
+          --demo                 replay the bundled real trade history into markets
+          --shard NAME           the ledger's shard (default main)
+          --limits off           no request quotas, for benchmarks and tests
+          --flag NAME=on|off     a feature flag, such as mbp.create.by_template=off; may be given again
+          --help                 this text
+        """;
+
+    /// <summary>Flags that exist, with what they are unless told otherwise.</summary>
+    public static readonly IReadOnlyDictionary<string, bool> KnownFlags = new Dictionary<string, bool>(StringComparer.Ordinal)
+    {
+        ["mbp.create.by_template"] = true,
+        ["mbp.resolve.manual"] = true,
+    };
+
+    public string Urls { get; init; } = "http://127.0.0.1:5080";
+
+    public string Data { get; init; } = ".mbp";
+
+    public string? Postgres { get; init; }
+
+    public bool Ephemeral { get; init; }
+
+    public bool Demo { get; init; }
+
+    public string Shard { get; init; } = "main";
+
+    public bool Limits { get; init; } = true;
+
+    public IReadOnlyDictionary<string, bool> Flags { get; init; } = KnownFlags;
+
+    public bool Help { get; init; }
+
+    public bool IsOn(string flag) => Flags[flag];
+
+    /// <exception cref="UsageException">An option is unknown or lacks its value.</exception>
+    public static HostOptions Parse(IReadOnlyList<string> arguments)
+    {
+        ArgumentNullException.ThrowIfNull(arguments);
+        var options = new HostOptions();
+        for (var i = 0; i < arguments.Count; i++)
+        {
+            var name = arguments[i];
+            options = name switch
+            {
+                "--urls" => options with { Urls = Value() },
+                "--data" => options with { Data = Value() },
+                "--postgres" => options with { Postgres = Value() },
+                "--ephemeral" => options with { Ephemeral = true },
+                "--demo" => options with { Demo = true },
+                "--shard" => options with { Shard = Value() },
+                "--limits" => options with { Limits = OnOff(Value(), name) },
+                "--flag" => options.WithFlag(Value()),
+                "--help" or "-h" => options with { Help = true },
+                _ => throw new UsageException($"There is no option '{name}'."),
+            };
+
+            string Value() => ++i < arguments.Count ? arguments[i] : throw new UsageException($"{name} needs a value.");
+        }
+
+        return options is { Postgres: not null, Ephemeral: true }
+            ? throw new UsageException("--ephemeral is about the embedded PostgreSQL and does not go with --postgres.")
+            : options;
+    }
+
+    private static bool OnOff(string value, string option) => value switch
+    {
+        "on" => true,
+        "off" => false,
+        _ => throw new UsageException($"{option} takes 'on' or 'off', not '{value}'."),
+    };
+
+    private HostOptions WithFlag(string text)
+    {
+        var at = text.IndexOf('=', StringComparison.Ordinal);
+        var name = at < 0 ? text : text[..at];
+        return at > 0 && KnownFlags.ContainsKey(name)
+            ? this with { Flags = new Dictionary<string, bool>(Flags, StringComparer.Ordinal) { [name] = OnOff(text[(at + 1)..], name) } }
+            : throw new UsageException($"--flag takes one of {string.Join(", ", KnownFlags.Keys)} with =on or =off.");
+    }
+}
+
+/// <summary>The command line is wrong; the message says how.</summary>
+public sealed class UsageException(string message) : Exception(message);

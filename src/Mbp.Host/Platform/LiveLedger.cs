@@ -1,0 +1,168 @@
+using System.Threading.Channels;
+using Mbp.Ledger;
+
+namespace Mbp.Host.Platform;
+
+/// <summary>
+/// Follows the ledger and keeps <see cref="Current"/> up to it. The writer of this process hands over what it commits; what another process
+/// commits is read from the database when it signals. Either way events arrive in order, and a gap is filled by reading.
+/// </summary>
+public sealed class LiveLedger : BackgroundService
+{
+    private const int CatchUpPage = 5_000;
+
+    private readonly IEventStore _store;
+    private readonly EventCatalog _catalog;
+    private readonly ILogger<LiveLedger> _log;
+    private readonly Channel<IReadOnlyList<Recorded>> _committed = Channel.CreateBounded<IReadOnlyList<Recorded>>(
+        new BoundedChannelOptions(1_024) { SingleReader = true, FullMode = BoundedChannelFullMode.DropOldest });
+
+    private volatile LedgerView _current = LedgerView.Empty;
+    private volatile Exception? _fault;
+    private TaskCompletionSource _moved = NewSignal();
+
+    public LiveLedger(IEventStore store, EventCatalog catalog, ILogger<LiveLedger> log) => (_store, _catalog, _log) = (store, catalog, log);
+
+    public LedgerView Current => _current;
+
+    /// <summary>Why the view stopped, if it did: an event that this build cannot read or fold. It is never skipped.</summary>
+    public Exception? Fault => _fault;
+
+    /// <summary>Fires once the view first reached the head that it found at its start.</summary>
+    public Task CaughtUp => _caughtUp.Task;
+
+    private readonly TaskCompletionSource _caughtUp = NewSignal();
+
+    /// <summary>Takes a commit of this process. Never waits: what does not fit is read from the database instead.</summary>
+    public void Committed(IReadOnlyList<Recorded> events) => _committed.Writer.TryWrite(events);
+
+    /// <summary>Returns the view once it is at <paramref name="position"/> or beyond.</summary>
+    /// <exception cref="ReadBehindException">It was not in time.</exception>
+    public async Task<LedgerView> AtLeastAsync(long position, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(patience);
+        while (true)
+        {
+            var moved = Volatile.Read(ref _moved);
+            if (_current.Position >= position)
+            {
+                return _current;
+            }
+
+            try
+            {
+                await moved.Task.WaitAsync(timeout.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                throw new ReadBehindException(position, _current.Position);
+            }
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await CatchUpAsync(stoppingToken).ConfigureAwait(false);
+                _caughtUp.TrySetResult();
+                await NextAsync(stoppingToken).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is UnknownEventTypeException or UnreadableEventException or InvalidOperationException)
+            {
+                // A ledger that does not fold is not something to read around: say so, stay where it was, and let an operator look.
+                _fault = e;
+                _caughtUp.TrySetResult();
+                Log.FollowerStopped(_log, e, _current.Position);
+                return;
+            }
+            catch (Exception e)
+            {
+                Log.WorkerTrouble(_log, e, "the read models");
+                await Task.Delay(TimeSpan.FromMilliseconds(500), stoppingToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Takes batches from this process as long as they follow on; returns when the database must be asked.</summary>
+    private async Task NextAsync(CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var elsewhere = _store.WaitBeyondAsync(_current.Position, stop.Token);
+        try
+        {
+            while (true)
+            {
+                while (_committed.Reader.TryRead(out var batch))
+                {
+                    var fresh = batch.Count > 0 && batch[0].Position <= _current.Position
+                        ? [.. batch.Where(e => e.Position > _current.Position)]
+                        : batch;
+                    if (fresh.Count == 0)
+                    {
+                        continue;
+                    }
+
+                    if (fresh[0].Position != _current.Position + 1)
+                    {
+                        return;
+                    }
+
+                    Publish(_current.Apply(fresh));
+                }
+
+                var here = _committed.Reader.WaitToReadAsync(cancellationToken).AsTask();
+                if (await Task.WhenAny(here, elsewhere).ConfigureAwait(false) == elsewhere)
+                {
+                    await elsewhere.ConfigureAwait(false);
+                    return;
+                }
+            }
+        }
+        finally
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            await elsewhere.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
+        }
+    }
+
+    private async Task CatchUpAsync(CancellationToken cancellationToken)
+    {
+        // Pages end between commands, so that a reader never sees half of one.
+        var page = new List<Recorded>(CatchUpPage);
+        await foreach (var stored in _store.ReadAllAsync(_current.Position, cancellationToken).ConfigureAwait(false))
+        {
+            if (page.Count >= CatchUpPage && page[^1].Stored.CausationId != stored.CausationId)
+            {
+                Publish(_current.Apply(page));
+                page.Clear();
+            }
+
+            page.Add(_catalog.Decode(stored));
+        }
+
+        if (page.Count > 0)
+        {
+            Publish(_current.Apply(page));
+        }
+    }
+
+    private void Publish(LedgerView view)
+    {
+        _current = view;
+        Interlocked.Exchange(ref _moved, NewSignal()).TrySetResult();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
+
+/// <summary>The read models did not reach the asked position in time.</summary>
+public sealed class ReadBehindException(long asked, long present)
+    : Exception($"The read models are at position {present}; {asked} was asked for and did not arrive in time.");

@@ -1,0 +1,28 @@
+namespace Mbp.Host.Platform;
+
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Error, "A request failed.")]
+    public static partial void RequestFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(2, LogLevel.Warning, "{Consequence}")]
+    public static partial void WriterTrouble(ILogger logger, Exception exception, string consequence);
+
+    [LoggerMessage(3, LogLevel.Error, "The read models cannot go on after position {Position}; reads stay at it. Commands are not affected.")]
+    public static partial void FollowerStopped(ILogger logger, Exception exception, long position);
+
+    [LoggerMessage(4, LogLevel.Warning, "Request quotas are OFF (--limits off): for benchmarks and tests only.")]
+    public static partial void LimitsOff(ILogger logger);
+
+    [LoggerMessage(5, LogLevel.Information, "MBP listens on {Urls}; ledger at position {Position}, writer: {IsWriter}. Operator keys: {Keys}")]
+    public static partial void Listening(ILogger logger, string urls, long position, bool isWriter, string keys);
+
+    [LoggerMessage(6, LogLevel.Warning, "A worker step failed for {Subject}; it is tried again.")]
+    public static partial void WorkerTrouble(ILogger logger, Exception exception, string subject);
+
+    [LoggerMessage(7, LogLevel.Information, "{Message}")]
+    public static partial void Database(ILogger logger, string message);
+
+    [LoggerMessage(8, LogLevel.Warning, "The command {Subject} of a worker was refused: {Code}")]
+    public static partial void WorkerRefused(ILogger logger, string subject, string code);
+}

@@ -1,0 +1,83 @@
+using System.Security.Cryptography;
+using System.Text;
+using Mbp.Domain.Accounts;
+
+namespace Mbp.Host.Platform;
+
+/// <summary>Who calls.</summary>
+/// <param name="Id">Pseudonymous: <c>op-1</c> for an operator, the account's id for its owner. Goes into every event as the actor.</param>
+/// <param name="Account">The one account that the key reaches; null for an operator, who reaches all.</param>
+/// <param name="CanTrade">May send commands for the account.</param>
+public sealed record Principal(string Id, AccountId? Account, bool CanTrade)
+{
+    private static readonly object ItemKey = new();
+
+    public bool IsOperator => Account is null;
+
+    public static Principal Of(HttpContext http) =>
+        http.Items[ItemKey] as Principal ?? throw new InvalidOperationException("This route is not behind the authentication filter.");
+
+    public void AttachTo(HttpContext http)
+    {
+        ArgumentNullException.ThrowIfNull(http);
+        http.Items[ItemKey] = this;
+    }
+}
+
+/// <summary>The operators' keys, made at the first start and kept in files that only this user can read.</summary>
+public sealed class OperatorKeys
+{
+    private readonly Dictionary<string, Principal> _byHash;
+
+    private OperatorKeys(Dictionary<string, Principal> byHash, string path) => (_byHash, Path) = (byHash, path);
+
+    /// <summary>The first operator's file; the second's has <c>-2</c> at its end.</summary>
+    public string Path { get; }
+
+    public static OperatorKeys LoadOrCreate(string data)
+    {
+        var first = System.IO.Path.Combine(data, "api-key");
+        return new OperatorKeys(
+            new(StringComparer.Ordinal)
+            {
+                [ApiKey.HashOf(ReadOrCreate(first))] = new Principal("op-1", Account: null, CanTrade: true),
+                [ApiKey.HashOf(ReadOrCreate($"{first}-2"))] = new Principal("op-2", Account: null, CanTrade: true),
+            },
+            first);
+    }
+
+    public Principal? Find(string hash) => _byHash.GetValueOrDefault(hash);
+
+    private static string ReadOrCreate(string path)
+    {
+        if (!File.Exists(path))
+        {
+            // CreateNew: two hosts that start together on one folder must end up with one key.
+            try
+            {
+                using var file = new FileStream(path, new FileStreamOptions
+                {
+                    Mode = FileMode.CreateNew,
+                    Access = FileAccess.Write,
+                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                });
+                file.Write(Encoding.ASCII.GetBytes(ApiKey.Create("mbp_op")));
+            }
+            catch (IOException) when (File.Exists(path))
+            {
+                // The other one was first; its key is read below.
+            }
+        }
+
+        var key = File.ReadAllText(path).Trim();
+        return key.Length >= 20 ? key : throw new InvalidDataException($"{path} holds no key; delete it and start again to have a new one made.");
+    }
+}
+
+/// <summary>Keys are 256 random bits; only their SHA-256 is ever stored or looked up.</summary>
+public static class ApiKey
+{
+    public static string Create(string prefix) => $"{prefix}_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))}";
+
+    public static string HashOf(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+}
