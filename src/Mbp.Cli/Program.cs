@@ -1,1 +1,4 @@
-return 0;
+using System.CommandLine;
+using Mbp.Cli.Conformance;
+
+return new RootCommand("Operates MBP.") { ConformanceVerb.Create() }.Parse(args).Invoke();

@@ -125,7 +125,8 @@ public static class LiquidityRules
         }
 
         var holder = pool.HolderOf(account);
-        if (lpShares > holder.LpShares)
+        // Removing none pays the fees out; for one who never provided any it would be an event that says nothing.
+        if (lpShares > holder.LpShares || holder.FeeEntry is null)
         {
             return TradingErrors.InsufficientLp(holder.LpShares, lpShares);
         }

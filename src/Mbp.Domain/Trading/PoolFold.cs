@@ -41,8 +41,7 @@ internal static class PoolFold
                 Shares = Sum(holder.Shares, e.Left),
                 LpShares = holder.LpShares - e.LpShares,
                 Received = holder.Received + e.Merged + e.Claimed,
-                // One who never provided liquidity may remove none of it; that does not make a provider.
-                FeeEntry = holder.FeeEntry is null ? null : pool.FeeIndex,
+                FeeEntry = pool.FeeIndex,
             }),
         };
     }
