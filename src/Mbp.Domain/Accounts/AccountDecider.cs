@@ -17,7 +17,7 @@ public static class AccountDecider
         (_, Account.Unknown) => AccountErrors.NotFound,
 
         (GrantCredits c, _) when c.Amount == Credits.Zero => AccountErrors.AmountIsZero,
-        (GrantCredits c, Account.Open open) when !open.Balance.CanAdd(c.Amount) => AccountErrors.TooLarge,
+        (GrantCredits c, Account.Open open) when !Decimal8.Fits(open.Balance.Units, c.Amount.Units) => AccountErrors.TooLarge,
         (GrantCredits c, _) => [new CreditsGranted(c.Amount, c.Reason, c.At)],
 
         (IssueApiKey c, Account.Open open) when open.Keys.Contains(c.KeyId) => [],

@@ -42,9 +42,11 @@ public static class TwapDecider
         return track.Twap(tick, Duration.FromMinutes(1)) is { } one
                && track.Twap(tick, Duration.FromMinutes(5)) is { } five
                && track.Twap(tick, Duration.FromMinutes(15)) is { } fifteen
-            ? [new TwapRecomputed(c.MarketId, tick, one.Current, one.Averages(), five.Averages(), fifteen.Averages(), c.At)]
+            ? [new TwapRecomputed(c.MarketId, tick, one.Current, Averages(one), Averages(five), Averages(fifteen), c.At)]
             : [];
     }
+
+    private static EquatableArray<Price> Averages(Twap twap) => [.. Enumerable.Range(0, twap.Current.Count).Select(twap.Average)];
 
     /// <summary>The full minute at or before an instant.</summary>
     public static Instant LastTick(Instant at) =>

@@ -1,7 +1,6 @@
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Governance;
 using Mbp.Domain.Markets;
-using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Ledger;

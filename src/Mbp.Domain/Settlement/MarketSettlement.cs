@@ -1,7 +1,6 @@
 using System.Text.Json.Serialization;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
-using NodaTime;
 
 namespace Mbp.Domain.Settlement;
 

@@ -42,7 +42,7 @@ public static class SettlementDecider
 
         var plan = SettlementPlan.From(pool, new PayoutVector(vector));
         return [new SettlementPlanned(
-            c.MarketId, vector, pool.Locked, pool.FeePool, plan.Payable.Length, plan.Total, plan.Dust, plan.FeeDust, plan.Root, c.At)];
+            c.MarketId, vector, pool.Locked, pool.FeePool, plan.Payable.Count, Total(plan), plan.Dust, plan.FeeDust, plan.Root.ToString(), c.At)];
     }
 
     public static Decision<StreamEvent> Pay(PayNext c, MarketSettlement settlement)
@@ -58,23 +58,25 @@ public static class SettlementDecider
             return NotPlanned;
         }
 
-        if (c.Plan.Root != paying.Plan.Root)
+        if (c.Plan.Root.ToString() != paying.Plan.Root)
         {
             throw new InvalidOperationException($"The plan of {c.MarketId} has root {c.Plan.Root}, the ledger's has {paying.Plan.Root}.");
         }
 
         var written = new List<StreamEvent>();
         var paid = paying.Paid;
-        var last = Math.Min(paying.Done + c.Most, c.Plan.Payable.Length);
+        var last = Math.Min(paying.Done + c.Most, c.Plan.Payable.Count);
         for (var i = paying.Done; i < last; i++)
         {
             var line = c.Plan.Payable[i];
-            paid += line.Amount;
-            written.Add(line.Account.Stream.With(new AccountCredited(line.Amount, PostingKind.Payout, c.MarketId, "settlement", c.At)));
-            written.Add(c.MarketId.Resolution.With(new PayoutRecorded(line.Account, line.Trader, line.Liquidity, line.Fees, line.Amount, c.At)));
+            var amount = line.Total();
+            paid += amount;
+            written.Add(line.Account.Stream.With(new AccountCredited(amount, PostingKind.Payout, c.MarketId, "settlement", c.At)));
+            written.Add(c.MarketId.Resolution.With(new PayoutRecorded(
+                line.Account, line.ForShares, line.ForLiquidity ?? Credits.Zero, line.Fees ?? Credits.Zero, amount, c.At)));
         }
 
-        if (last == c.Plan.Payable.Length)
+        if (last == c.Plan.Payable.Count)
         {
             var plan = paying.Plan;
             written.Add(c.MarketId.Resolution.With(new MarketSettled(plan.Locked, plan.Fees, paid, plan.Dust, plan.FeeDust, c.At)));
@@ -90,4 +92,6 @@ public static class SettlementDecider
         MarketResolution.Voided voided => voided.Vector,
         _ => null,
     };
+
+    private static Credits Total(SettlementPlan plan) => plan.Payable.Aggregate(Credits.Zero, (sum, line) => sum + line.Total());
 }

@@ -40,6 +40,9 @@ public sealed record SettlementPlan(
     Credits FeeDust,
     MerkleHash Root)
 {
+    /// <summary>The lines that pay more than nothing, in the plan's order.</summary>
+    public EquatableArray<SettlementLine> Payable { get; } = [.. Lines.Where(line => line.Total() > Credits.Zero)];
+
     public static SettlementPlan From(Pool pool, PayoutVector vector)
     {
         ArgumentNullException.ThrowIfNull(pool);

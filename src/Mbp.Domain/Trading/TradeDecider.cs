@@ -56,7 +56,7 @@ public static class TradeDecider
                 return AccountErrors.InsufficientFunds(account.Balance, paid);
             }
 
-            if (!(account.Balance - paid).CanAdd(received))
+            if (!Decimal8.Fits((account.Balance - paid).Units, received.Units))
             {
                 return AccountErrors.TooLarge;
             }

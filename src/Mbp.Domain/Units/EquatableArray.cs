@@ -12,7 +12,6 @@ namespace Mbp.Domain.Units;
 [CollectionBuilder(typeof(EquatableArray), nameof(EquatableArray.Create))]
 [JsonConverter(typeof(EquatableArrayConverterFactory))]
 public readonly struct EquatableArray<T> : IReadOnlyList<T>, IEquatable<EquatableArray<T>>
-    where T : IEquatable<T>
 {
     private readonly ImmutableArray<T> _items;
 
@@ -34,7 +33,7 @@ public readonly struct EquatableArray<T> : IReadOnlyList<T>, IEquatable<Equatabl
 
     public EquatableArray<T> Add(T value) => new(Items.Add(value));
 
-    public bool Equals(EquatableArray<T> other) => AsSpan().SequenceEqual(other.AsSpan());
+    public bool Equals(EquatableArray<T> other) => AsSpan().SequenceEqual(other.AsSpan(), comparer: null);
 
     public override bool Equals(object? obj) => obj is EquatableArray<T> other && Equals(other);
 
@@ -60,12 +59,10 @@ public readonly struct EquatableArray<T> : IReadOnlyList<T>, IEquatable<Equatabl
 
 public static class EquatableArray
 {
-    public static EquatableArray<T> Create<T>(ReadOnlySpan<T> items)
-        where T : IEquatable<T> => new(ImmutableArray.Create(items));
+    public static EquatableArray<T> Create<T>(ReadOnlySpan<T> items) => new(ImmutableArray.Create(items));
 
     /// <summary>Wraps an array that nobody else holds, without copying it.</summary>
-    internal static EquatableArray<T> Own<T>(T[] items)
-        where T : IEquatable<T> => new(ImmutableCollectionsMarshal.AsImmutableArray(items));
+    internal static EquatableArray<T> Own<T>(T[] items) => new(ImmutableCollectionsMarshal.AsImmutableArray(items));
 }
 
 internal sealed class EquatableArrayConverterFactory : JsonConverterFactory
@@ -77,7 +74,6 @@ internal sealed class EquatableArrayConverterFactory : JsonConverterFactory
 }
 
 internal sealed class EquatableArrayConverter<T> : JsonConverter<EquatableArray<T>>
-    where T : IEquatable<T>
 {
     public override EquatableArray<T> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         EquatableArray.Own(JsonSerializer.Deserialize<T[]>(ref reader, options) ?? throw new JsonException("A list is not null."));
