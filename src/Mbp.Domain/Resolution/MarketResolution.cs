@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using Mbp.Domain.Units;
 using Mbp.Ledger;
 using NodaTime;
 
@@ -28,9 +27,9 @@ public abstract record MarketResolution
 
     public sealed record Determined(Instant StartedAt, ResolutionDetermined Decision) : MarketResolution;
 
-    public sealed record Finished(string Value, EquatableArray<Price> Vector, Instant At) : MarketResolution;
+    public sealed record Finished(Instant StartedAt, ResolutionDetermined Decision, Instant At) : MarketResolution;
 
-    public sealed record Voided(string Reason, EquatableArray<Price> Vector, Instant At) : MarketResolution;
+    public sealed record Voided(Instant StartedAt, ResolutionDetermined Decision, Instant At) : MarketResolution;
 
     public static MarketResolution Evolve(MarketResolution resolution, ResolutionEvent @event) => (resolution, @event) switch
     {
@@ -38,8 +37,8 @@ public abstract record MarketResolution
         (Collecting, RuleEvaluated) => resolution,
         (Collecting collecting, ManualProposed e) => collecting with { Proposal = e },
         (Collecting collecting, ResolutionDetermined e) => new Determined(collecting.StartedAt, e),
-        (Determined, ResolutionFinished e) => new Finished(e.Value, e.Vector, e.At),
-        (Determined, MarketVoided e) => new Voided(e.Reason, e.Vector, e.At),
+        (Determined determined, ResolutionFinished e) => new Finished(determined.StartedAt, determined.Decision, e.At),
+        (Determined determined, MarketVoided e) => new Voided(determined.StartedAt, determined.Decision, e.At),
         _ => throw new InvalidOperationException($"{@event.GetType().Name} cannot follow {resolution.GetType().Name}."),
     };
 }

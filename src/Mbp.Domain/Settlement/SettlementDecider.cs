@@ -88,8 +88,8 @@ public static class SettlementDecider
     /// <summary>What a share of each outcome pays, once nothing can change it any more.</summary>
     public static EquatableArray<Price>? FinalVector(MarketResolution resolution) => resolution switch
     {
-        MarketResolution.Finished finished => finished.Vector,
-        MarketResolution.Voided voided => voided.Vector,
+        MarketResolution.Finished finished => finished.Decision.Vector,
+        MarketResolution.Voided voided => voided.Decision.Vector,
         _ => null,
     };
 

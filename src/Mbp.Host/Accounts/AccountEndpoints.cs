@@ -1,0 +1,144 @@
+using Mbp.Domain.Accounts;
+using Mbp.Domain.Settlement;
+using Mbp.Domain.Units;
+using Mbp.Host.Platform;
+using Mbp.Ledger.Writing;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Mbp.Host.Accounts;
+
+internal static class AccountEndpoints
+{
+    private static readonly string[] KnownScopes = ["read", "trade"];
+
+    public static void Map(RouteGroupBuilder v2)
+    {
+        v2.MapPost("/accounts", OpenAsync).OperatorsOnly().WithName("openAccount").WithSummary("Open an account");
+        v2.MapPost("/accounts/{id}/credits", GrantAsync).OperatorsOnly().WithName("grantCredits").WithSummary("Grant credits to an account");
+        v2.MapGet("/accounts/{id}", GetAsync).WithName("getAccount").WithSummary("An account's balance");
+        v2.MapGet("/accounts/{id}/positions", PositionsAsync).WithName("getPositions").WithSummary("What an account holds in each market");
+        v2.MapPost("/accounts/{id}/keys", IssueKeyAsync).OperatorsOnly().WithName("issueKey").WithSummary("Issue a key that reaches this account alone");
+        v2.MapDelete("/accounts/{id}/keys/{keyId}", RevokeKeyAsync).OperatorsOnly().WithName("revokeKey").WithSummary("Revoke a key");
+    }
+
+    private static async Task<Results<Ok<AccountOpenedResponse>, ProblemHttpResult>> OpenAsync(
+        OpenAccountRequest request, HttpContext http, Commands commands, CancellationToken cancellationToken)
+    {
+        var fields = new Fields();
+        var id = fields.Account("id", request.Id);
+        if (fields.Problem() is { } problem)
+        {
+            return problem;
+        }
+
+        var outcome = await commands.SendAsync(http, On(id, at => new OpenAccount(id, at)), request, cancellationToken);
+        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new AccountOpenedResponse(id.Value, outcome.Position));
+    }
+
+    private static async Task<Results<Ok<PositionResponse>, ProblemHttpResult>> GrantAsync(
+        string id, GrantRequest request, HttpContext http, Commands commands, CancellationToken cancellationToken)
+    {
+        var fields = new Fields();
+        var account = fields.Account("id", id);
+        var amount = fields.Credits("amount", request.Amount);
+        var reason = fields.Text("reason", request.Reason ?? "grant", longest: 200);
+        if (fields.Problem() is { } problem)
+        {
+            return problem;
+        }
+
+        var outcome = await commands.SendAsync(http, On(account, at => new GrantCredits(amount, reason, at)), request, cancellationToken);
+        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new PositionResponse(outcome.Position));
+    }
+
+    private static async Task<Results<Ok<AccountResponse>, ProblemHttpResult>> GetAsync(
+        string id, HttpContext http, Reads reads, CancellationToken cancellationToken)
+    {
+        if (Principal.Of(http).WhyNotSee(id) is { } forbidden)
+        {
+            return forbidden;
+        }
+
+        var (account, position, problem) = await reads.AccountAsync(http.Request, id, cancellationToken);
+        return problem is not null
+            ? problem
+            : TypedResults.Ok(new AccountResponse(id, ((Account.Open)account!).Balance.ToString(), position));
+    }
+
+    private static async Task<Results<Ok<PositionsResponse>, ProblemHttpResult>> PositionsAsync(
+        string id, HttpContext http, Reads reads, CancellationToken cancellationToken)
+    {
+        if (Principal.Of(http).WhyNotSee(id) is { } forbidden)
+        {
+            return forbidden;
+        }
+
+        var (view, problem) = await reads.NowAsync(http.Request, cancellationToken);
+        if (problem is not null)
+        {
+            return problem;
+        }
+
+        if (!AccountId.IsValid(id) || view.Accounts.GetValueOrDefault(new AccountId(id)) is not { Account: not Account.Unknown } account)
+        {
+            return Problems.From(AccountErrors.NotFound);
+        }
+
+        var held = account.Markets
+            .Select(market => (market, View: view.Markets[market]))
+            // A settled market has paid for its shares; they are worth nothing more.
+            .Where(m => m.View.Settlement is not MarketSettlement.Settled)
+            .Select(m => (m.market, m.View.Pool, Holder: m.View.Pool.HolderOf(new AccountId(id))))
+            .ToList();
+        return TypedResults.Ok(new PositionsResponse(
+            [.. held.SelectMany(m => m.Holder.Shares
+                .Select((shares, outcome) => (shares, outcome))
+                .Where(s => s.shares > Shares.Zero)
+                .Select(s => new PositionItem(m.market, m.Pool.Outcomes[s.outcome], s.shares.ToString())))],
+            [.. held.Where(m => m.Holder.LpShares > LpShares.Zero).Select(m => new LiquidityItem(m.market, m.Holder.LpShares.ToString()))],
+            view.Position));
+    }
+
+    private static async Task<Results<Ok<IssueKeyResponse>, ProblemHttpResult>> IssueKeyAsync(
+        string id, IssueKeyRequest request, HttpContext http, Commands commands, CancellationToken cancellationToken)
+    {
+        var fields = new Fields();
+        var account = fields.Account("id", id);
+        if (request.Scopes is not { Count: > 0 and <= 2 } scopes || scopes.Any(s => !KnownScopes.Contains(s)) || scopes.Distinct().Count() != scopes.Count)
+        {
+            fields.Fail("scopes", "Is a list of 'read' and/or 'trade'.");
+        }
+
+        if (http.Request.Headers.ContainsKey(Commands.KeyHeader))
+        {
+            fields.Fail(Commands.KeyHeader, "Does not go with this route: a key is shown once, so its answer cannot be repeated.");
+        }
+
+        if (fields.Problem() is { } problem)
+        {
+            return problem;
+        }
+
+        var (keyId, key) = ($"k_{Guid.CreateVersion7():N}", ApiKey.Create("mbp_acc"));
+        var command = On(account, at => new IssueApiKey(keyId, ApiKey.HashOf(key), [.. request.Scopes!.Select(s => s == "trade" ? ApiScope.Trade : ApiScope.Read)], at));
+        var outcome = await commands.SendAsync(http, command, request, cancellationToken);
+        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new IssueKeyResponse(keyId, key, outcome.Position));
+    }
+
+    private static async Task<Results<Ok<PositionResponse>, ProblemHttpResult>> RevokeKeyAsync(
+        string id, string keyId, HttpContext http, Commands commands, CancellationToken cancellationToken)
+    {
+        var fields = new Fields();
+        var account = fields.Account("id", id);
+        if (fields.Problem() is { } problem)
+        {
+            return problem;
+        }
+
+        var outcome = await commands.SendAsync(http, On(account, at => new RevokeApiKey(keyId, at)), body: null, cancellationToken);
+        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new PositionResponse(outcome.Position));
+    }
+
+    private static Operation On(AccountId account, Func<NodaTime.Instant, AccountCommand> command) =>
+        Operation.On(AccountDecider.Decider, Account.Fold.Of(account.Stream), command);
+}
