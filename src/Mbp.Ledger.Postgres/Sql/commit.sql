@@ -18,12 +18,17 @@ continued AS (
   WHERE mt_streams.id = s.id AND mt_streams.version = s.expected
   RETURNING 1
 ),
+moved AS (
+  SELECT (SELECT count(*) FROM started) + (SELECT count(*) FROM continued) AS streams
+),
 written AS (
   INSERT INTO mt_events
     (seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type, correlation_id, causation_id, headers, is_archived)
   SELECT $3 + e.n, e.id, e.stream_id, e.version, e.data, e.type, e.at, '*DEFAULT*', e.dotnet_type, e.correlation_id, e.causation_id, e.headers, false
-  FROM head, unnest($11, $12, $13, $14, $15, $16, $17, $18, $19, $20) WITH ORDINALITY
+  FROM head, moved, unnest($11, $12, $13, $14, $15, $16, $17, $18, $19, $20) WITH ORDINALITY
     AS e (id, stream_id, version, data, type, at, dotnet_type, correlation_id, causation_id, headers, n)
+  -- With a stream at another version this would only fail on a key, and say less than ledger_seal does.
+  WHERE moved.streams = cardinality($6) + cardinality($8)
   RETURNING 1
 ),
 answered AS (
@@ -39,6 +44,6 @@ sent AS (
 SELECT ledger_seal(
   $1, $2, $3, $4,
   (SELECT count(*) FROM head),
-  (SELECT count(*) FROM started) + (SELECT count(*) FROM continued),
+  (SELECT streams FROM moved),
   (SELECT count(*) FROM written),
   $6, $7, $8, $9, $10)
