@@ -26,6 +26,12 @@ public interface IEventStore
     /// <exception cref="FencedException">The lease is no longer the newest.</exception>
     /// <exception cref="ConcurrencyException">A stream is not at the version that the batch expects, or the ledger has grown past this writer.</exception>
     /// <exception cref="UnknownOutcomeException">The connection broke: the batch may or may not be there.</exception>
+    /// <exception cref="StoreUnavailableException">The store is out of order (not reachable, disk full): nothing of the batch was written.</exception>
+    /// <exception cref="ArgumentException">The batch is not one that any store could hold (<see cref="Batch.Moves"/>).</exception>
+    /// <remarks>
+    /// When a failure means that the lease cannot go on (fenced off, unknown outcome, events of somebody else in the ledger),
+    /// <see cref="Lease.Lost"/> has fired before this throws. The way back is always the same: dispose of the lease, acquire, read again.
+    /// </remarks>
     Task<long> AppendAsync(Lease lease, Batch batch);
 
     /// <summary>The events of one stream after a version, in order.</summary>
@@ -78,7 +84,14 @@ public sealed record Batch(IReadOnlyList<NewEvent> Events, IReadOnlyList<NewComm
         : this(events, [], [])
     {
     }
+
+    /// <summary>What the batch does to each stream, in the order of first use.</summary>
+    /// <exception cref="ArgumentException">The batch contradicts itself, or holds what no store can keep.</exception>
+    public IReadOnlyList<StreamMove> Moves() => BatchRules.Check(this);
 }
+
+/// <summary>One stream's part in a batch: the version that it must have, and the one that it will have.</summary>
+public readonly record struct StreamMove(StreamId Stream, long Expected, long Version);
 
 /// <summary>An event about to be appended; its position is its place in the batch.</summary>
 public sealed record NewEvent(
@@ -119,3 +132,6 @@ public sealed class FencedException(string message, Exception? cause = null) : E
 
 /// <summary>The store cannot say whether the batch was committed.</summary>
 public sealed class UnknownOutcomeException(string message, Exception? cause = null) : Exception(message, cause);
+
+/// <summary>The store is out of order; nothing was written, and a later try may succeed.</summary>
+public sealed class StoreUnavailableException(string message, Exception? cause = null) : Exception(message, cause);

@@ -1,0 +1,119 @@
+using Mbp.Ledger.Postgres;
+using Mbp.Testing;
+using NodaTime;
+using Xunit;
+using static Mbp.Ledger.Tests.Given;
+
+namespace Mbp.Ledger.Tests;
+
+public sealed class PostgresEventStoreTests(PostgresFixture database) : EventStoreContract, IClassFixture<PostgresFixture>
+{
+    private readonly List<PostgresEventStore> _hosts = [];
+
+    protected override IEventStore NewHost()
+    {
+        var host = new PostgresEventStore(database.Connections);
+        _hosts.Add(host);
+        return host;
+    }
+
+    protected override async Task ReleaseHostsAsync()
+    {
+        foreach (var host in _hosts)
+        {
+            await host.DisposeAsync();
+        }
+    }
+
+    protected override Task BreakLeaseAsync() => PostgresFixture.ExecuteAsync(
+        database.Superuser, "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())");
+
+    protected override Task<IReadOnlyList<string>> MessagesAsync(Guid id) =>
+        PostgresFixture.RowsAsync(database.Superuser, $"SELECT convert_from(body, 'UTF8') FROM ledger_outbox WHERE id = '{id}'");
+
+    protected override Task<long> DeleteOldCommandsAsync(Instant before) => ((PostgresEventStore)Store).DeleteOldCommandsAsync(before, None);
+
+    [Fact]
+    public async Task The_sequence_never_lies_behind_the_head()
+    {
+        var lease = await AcquireAsync();
+        var head = await Store.AppendAsync(lease, new Batch(Event(Stream(), 1), Event(Stream(), 1)));
+        Assert.Equal([$"{head}|True"], await PostgresFixture.RowsAsync(database.Superuser, "SELECT last_value, is_called FROM mt_events_sequence"));
+    }
+
+    [Fact]
+    public async Task A_session_that_dies_in_its_commit_leaves_an_unknown_outcome()
+    {
+        // The writer's session dies while its commit waits: nobody can tell what became of it.
+        var lease = await AcquireAsync();
+        await using var blocker = Npgsql.NpgsqlDataSource.Create(database.Superuser);
+        await using var session = await blocker.OpenConnectionAsync();
+        await using var transaction = await session.BeginTransactionAsync();
+        await using (var block = new Npgsql.NpgsqlCommand("SELECT FROM ledger_head FOR UPDATE", session))
+        {
+            await block.ExecuteNonQueryAsync();
+        }
+
+        var append = Store.AppendAsync(lease, new Batch(Event(Stream(), 1)));
+        while ((await PostgresFixture.RowsAsync(database.Superuser, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")).Count == 0)
+        {
+            await Task.Delay(20);
+        }
+
+        await Assert.ThrowsAsync<UnknownOutcomeException>(() => append);
+        Assert.True(lease.Lost.IsCancellationRequested);
+        await transaction.RollbackAsync();
+        await lease.DisposeAsync();
+        var next = await AcquireAsync();
+        Assert.Equal(next.Position + 1, await Store.AppendAsync(next, new Batch(Event(Stream(), 1))));
+    }
+
+    [Fact]
+    public async Task Foreign_events_stop_the_writer_and_are_adopted_by_the_next_lease()
+    {
+        var lease = await AcquireAsync();
+        var stream = Stream();
+        await Store.AppendAsync(lease, new Batch(Event(stream, 1)));
+        await ForeignAppendAsync(stream, 2, Noon + Duration.FromMinutes(1));
+
+        // Beyond the head, and so not yet there for readers.
+        Assert.Equal(lease.Position + 1, await Store.HeadAsync(None));
+        var grown = await Assert.ThrowsAsync<ConcurrencyException>(() => Store.AppendAsync(lease, new Batch(Event(Stream(), 1))));
+        Assert.Contains("grown past this writer", grown.Message, StringComparison.Ordinal);
+        Assert.True(lease.Lost.IsCancellationRequested);
+        await lease.DisposeAsync();
+
+        var next = await AcquireAsync();
+        Assert.Equal(lease.Position + 2, next.Position);
+        Assert.True(next.At >= Noon + Duration.FromMinutes(1));
+        var head = await Store.AppendAsync(next, new Batch(Event(stream, 3, at: next.At)));
+        Assert.Equal(next.Position + 1, head);
+        var read = await Store.ReadStreamAsync(stream, 0, None).AllAsync();
+        Assert.Equal([1, 2, 3], read.Select(e => e.Version));
+        Assert.Equal(("foreign_thing", "", true), (read[1].Type, read[1].CorrelationId, read[1].Headers.IsEmpty));
+    }
+
+    [Fact]
+    public async Task Foreign_events_are_noticed_while_nothing_is_written()
+    {
+        var lease = await AcquireAsync();
+        await ForeignAppendAsync(Stream(), 1, Noon);
+        await WaitForAsync(lease.Lost);
+    }
+
+    [Fact]
+    public async Task A_second_shard_needs_a_database_of_its_own()
+    {
+        await (await AcquireAsync()).DisposeAsync();
+        await using var other = new PostgresEventStore(database.Connections, "second");
+        var refused = await Assert.ThrowsAsync<PostgresSetupException>(() => other.TryAcquireAsync("x", None));
+        Assert.Contains("\"main\"", refused.Message, StringComparison.Ordinal);
+    }
+
+    // The way Marten does it: a number from the sequence, the stream's version, the event.
+    private Task<int> ForeignAppendAsync(StreamId stream, long version, Instant at) => PostgresFixture.ExecuteAsync(database.Superuser, $$"""
+        INSERT INTO mt_streams (id, version) VALUES ('{{stream}}', {{version}}) ON CONFLICT (id) DO UPDATE SET version = excluded.version;
+        INSERT INTO mt_events (seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type)
+        VALUES (nextval('mt_events_sequence'), gen_random_uuid(), '{{stream}}', {{version}}, '{}', 'foreign_thing', '{{at}}', '*DEFAULT*', 'Foreign.Thing, Foreign')
+        """);
+}
