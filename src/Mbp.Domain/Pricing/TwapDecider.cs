@@ -28,13 +28,14 @@ public static class TwapDecider
     {
         ArgumentNullException.ThrowIfNull(c);
         ArgumentNullException.ThrowIfNull(log);
+        ArgumentNullException.ThrowIfNull(track);
         if (market is Market.Unknown or Market.Closed)
         {
             return [];
         }
 
         var tick = LastTick(c.At);
-        if (log.Last is { } last && (last.Tick >= tick || (IsSettled(last) && track.Last <= last.Tick)))
+        if (log.Last?.Tick >= tick || IsQuiet(log, track))
         {
             return [];
         }
@@ -52,6 +53,11 @@ public static class TwapDecider
     public static Instant LastTick(Instant at) =>
         Instant.FromUnixTimeTicks(at.ToUnixTimeTicks() / Every.BclCompatibleTicks * Every.BclCompatibleTicks);
 
-    private static bool IsSettled(TwapRecomputed last) =>
-        last.Twap1m == last.Prices && last.Twap5m == last.Prices && last.Twap15m == last.Prices;
+    /// <summary>Whether the last word still holds: all averages have met the price, and no quote came since.</summary>
+    public static bool IsQuiet(TwapLog log, PriceTrack track)
+    {
+        ArgumentNullException.ThrowIfNull(log);
+        ArgumentNullException.ThrowIfNull(track);
+        return log.Last is { } last && track.Last <= last.Tick && last.Twap1m == last.Prices && last.Twap5m == last.Prices && last.Twap15m == last.Prices;
+    }
 }

@@ -6,7 +6,6 @@ using Mbp.Domain.Pricing;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Host.Platform;
-using Mbp.Ledger;
 using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NodaTime;
@@ -26,7 +25,7 @@ internal static class CreateMarketEndpoints
     }
 
     private static async Task<Results<Ok<MarketCreatedResponse>, ProblemHttpResult>> CreateAsync(
-        CreateMarketRequest request, HttpContext http, Commands commands, HostOptions options, CancellationToken cancellationToken)
+        CreateMarketRequest request, HttpContext http, Commands commands, MbpOptions options, CancellationToken cancellationToken)
     {
         var (command, problem) = Read(request, options);
         if (problem is not null)
@@ -50,7 +49,7 @@ internal static class CreateMarketEndpoints
     }
 
     private static Results<Ok<MarketPreviewResponse>, ProblemHttpResult> PreviewAsync(
-        CreateMarketRequest request, LiveLedger live, HostOptions options)
+        CreateMarketRequest request, LiveLedger live, MbpOptions options)
     {
         var (command, problem) = Read(request, options);
         if (problem is not null)
@@ -77,7 +76,7 @@ internal static class CreateMarketEndpoints
             MarketPage.Text(created.ClosesAt), MarketPage.Text(created.ResolutionDeadline), depth.Shares.ToString(), depth.Cash.ToString()));
     }
 
-    private static (Func<Instant, CreateMarket>? Command, ProblemHttpResult? Problem) Read(CreateMarketRequest request, HostOptions options)
+    private static (Func<Instant, CreateMarket>? Command, ProblemHttpResult? Problem) Read(CreateMarketRequest request, MbpOptions options)
     {
         if (!options.IsOn("mbp.create.by_template"))
         {

@@ -55,12 +55,13 @@ public sealed class OperatorKeys
             // CreateNew: two hosts that start together on one folder must end up with one key.
             try
             {
-                using var file = new FileStream(path, new FileStreamOptions
+                var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+                if (!OperatingSystem.IsWindows())
                 {
-                    Mode = FileMode.CreateNew,
-                    Access = FileAccess.Write,
-                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-                });
+                    options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+                }
+
+                using var file = new FileStream(path, options);
                 file.Write(Encoding.ASCII.GetBytes(ApiKey.Create("mbp_op")));
             }
             catch (IOException) when (File.Exists(path))

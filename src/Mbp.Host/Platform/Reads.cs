@@ -1,14 +1,9 @@
 using System.Globalization;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
-using Mbp.Domain.Pricing;
-using Mbp.Domain.Resolution;
-using Mbp.Domain.Settlement;
-using Mbp.Domain.Trading;
 using Mbp.Ledger;
 using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Http.HttpResults;
-using NodaTime;
 using NodaTime.Text;
 
 namespace Mbp.Host.Platform;

@@ -49,7 +49,7 @@ internal static class ResolutionEndpoints
     }
 
     private static async Task<Results<Ok<ResolutionStateResponse>, ProblemHttpResult>> ProposeAsync(
-        string id, ManualRequest request, HttpContext http, Commands commands, LiveLedger live, HostOptions options, CancellationToken cancellationToken)
+        string id, ManualRequest request, HttpContext http, Commands commands, LiveLedger live, MbpOptions options, CancellationToken cancellationToken)
     {
         if (!options.IsOn("mbp.resolve.manual"))
         {
@@ -69,7 +69,7 @@ internal static class ResolutionEndpoints
     }
 
     private static async Task<Results<Ok<ResolutionStateResponse>, ProblemHttpResult>> ApproveAsync(
-        string id, EmptyRequest? request, HttpContext http, Commands commands, LiveLedger live, HostOptions options, CancellationToken cancellationToken)
+        string id, EmptyRequest? request, HttpContext http, Commands commands, LiveLedger live, MbpOptions options, CancellationToken cancellationToken)
     {
         if (!options.IsOn("mbp.resolve.manual"))
         {

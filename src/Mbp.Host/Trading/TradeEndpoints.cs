@@ -120,7 +120,7 @@ internal static class TradeEndpoints
         }
 
         // A quote holds for anybody, so the seller of the quote holds whatever is asked for.
-        var pool = side == "sell" ? WithHolder(market!.Pool, nobody, request) : market!.Pool;
+        var pool = side == "sell" ? WithHolder(market!.Pool, nobody, outcome!) : market!.Pool;
         var change = TradeDecider.Change(command!(SystemClock.Instance.GetCurrentInstant()), pool, TradeDecider.Bounds(market.Market));
         if (change.Rejection is { } rejection)
         {
@@ -134,17 +134,17 @@ internal static class TradeEndpoints
             trade.PriceBefore.ToString(), trade.PriceAfter.ToString(), trade.SlippagePpm, market.Position));
     }
 
-    private static Pool WithHolder(Pool pool, AccountId nobody, TradeRequest request)
+    private static Pool WithHolder(Pool pool, AccountId nobody, string outcome)
     {
-        var index = pool.IndexOf(request.Outcome!);
-        if (index < 0)
+        if (pool.IndexOf(outcome) is not (>= 0 and var index))
         {
             return pool;
         }
 
-        Shares.TryParse(request.Shares, out var shares, out _);
+        // As much as can be out there of this outcome: more than that nobody could sell.
         var holder = Holder.None(pool.Outcomes.Count);
-        return pool with { Holders = pool.Holders.SetItem(nobody, holder with { Shares = holder.Shares.SetItem(index, shares) }) };
+        var most = pool.Locked.AsCompleteSets() - pool.Reserves[index];
+        return pool with { Holders = pool.Holders.SetItem(nobody, holder with { Shares = holder.Shares.SetItem(index, most) }) };
     }
 
     private static (Func<Instant, TradeCommand>? Command, ProblemHttpResult? Problem) Read(

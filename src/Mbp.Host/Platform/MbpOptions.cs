@@ -1,7 +1,7 @@
 namespace Mbp.Host.Platform;
 
 /// <summary>What the host is told on its command line.</summary>
-public sealed record HostOptions
+public sealed record MbpOptions
 {
     public const string Usage = """
         Mbp.Host: the API, the workers and the ledger's writer in one process.
@@ -45,10 +45,10 @@ public sealed record HostOptions
     public bool IsOn(string flag) => Flags[flag];
 
     /// <exception cref="UsageException">An option is unknown or lacks its value.</exception>
-    public static HostOptions Parse(IReadOnlyList<string> arguments)
+    public static MbpOptions Parse(IReadOnlyList<string> arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
-        var options = new HostOptions();
+        var options = new MbpOptions();
         for (var i = 0; i < arguments.Count; i++)
         {
             var name = arguments[i];
@@ -81,7 +81,7 @@ public sealed record HostOptions
         _ => throw new UsageException($"{option} takes 'on' or 'off', not '{value}'."),
     };
 
-    private HostOptions WithFlag(string text)
+    private MbpOptions WithFlag(string text)
     {
         var at = text.IndexOf('=', StringComparison.Ordinal);
         var name = at < 0 ? text : text[..at];

@@ -1,0 +1,45 @@
+using Mbp.Domain.Markets;
+using Mbp.Host.Platform;
+using Mbp.Ledger.Writing;
+
+namespace Mbp.Host.Markets;
+
+/// <summary>Publishes the built-in templates once this process is the writer; those that are there already stay as they are.</summary>
+internal sealed class TemplateSeeder(LedgerWriter writer, ILogger<TemplateSeeder> log) : BackgroundService
+{
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Done when the templates are there, or when another process is the writer and sees to it.</summary>
+    public Task Done => _done.Task;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (writer.IsWriter)
+                {
+                    foreach (var template in TemplateCatalogue.BuiltIn)
+                    {
+                        await writer.SubmitAsync(TemplateEndpoints.Publish(template), CommandContext.ForWorker("templates"), stoppingToken).ConfigureAwait(false);
+                    }
+
+                    _done.TrySetResult();
+                    return;
+                }
+
+                if (writer.OtherHolder is not null)
+                {
+                    _done.TrySetResult();
+                }
+            }
+            catch (Exception e) when (e is LedgerBusyException or NotWriterException or Ledger.UnknownOutcomeException)
+            {
+                Log.WorkerTrouble(log, e, "the built-in templates");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(50), stoppingToken).ConfigureAwait(false);
+        }
+    }
+}

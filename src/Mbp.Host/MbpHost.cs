@@ -1,0 +1,163 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Mbp.Domain;
+using Mbp.Host.Accounts;
+using Mbp.Host.Markets;
+using Mbp.Host.Platform;
+using Mbp.Host.Pricing;
+using Mbp.Host.Resolution;
+using Mbp.Host.Trading;
+using Mbp.Ledger;
+using Mbp.Ledger.Json;
+using Mbp.Ledger.Postgres;
+using Mbp.Ledger.Writing;
+using NodaTime;
+
+namespace Mbp.Host;
+
+/// <summary>The composition root: the database, the ledger and its writer, the read models, the workers, the routes.</summary>
+public static class MbpHost
+{
+    private const int LargestBody = 64 * 1024;
+
+    /// <returns>0 = stopped in good order, 1 = could not start, 2 = the command line is wrong.</returns>
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        try
+        {
+            var options = MbpOptions.Parse(arguments);
+            if (options.Help)
+            {
+                Console.WriteLine(MbpOptions.Usage);
+                return 0;
+            }
+
+            await using var app = await StartAsync(options, CancellationToken.None).ConfigureAwait(false);
+            await app.App.WaitForShutdownAsync().ConfigureAwait(false);
+            return 0;
+        }
+        catch (UsageException e)
+        {
+            await Console.Error.WriteLineAsync($"{e.Message}\n\n{MbpOptions.Usage}").ConfigureAwait(false);
+            return 2;
+        }
+        catch (Exception e) when (e is PostgresSetupException or IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"MBP cannot start: {e.Message}").ConfigureAwait(false);
+            return 1;
+        }
+    }
+
+    /// <summary>Starts everything and returns when the host listens.</summary>
+    public static async Task<RunningHost> StartAsync(MbpOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var database = await Database.OpenAsync(options, Console.Error.WriteLine, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var app = Build(options, database);
+            await app.StartAsync(cancellationToken).ConfigureAwait(false);
+            await AnnounceAsync(app, options, database).ConfigureAwait(false);
+            return new RunningHost(app, database);
+        }
+        catch
+        {
+            await database.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static WebApplication Build(MbpOptions options, Database database)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls(options.Urls.Split(';'));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.MaxRequestBodySize = LargestBody;
+            kestrel.AddServerHeader = false;
+        });
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Microsoft.Hosting", LogLevel.Warning);
+
+        var services = builder.Services;
+        services.AddSingleton(options).AddSingleton(database).AddSingleton<IClock>(SystemClock.Instance).AddSingleton(Slices.Catalog());
+        services.AddSingleton<IEventStore>(database.Store).AddSingleton(database.Keys).AddSingleton<PrometheusPage>();
+        services.AddSingleton<LiveLedger>().AddHostedService(s => s.GetRequiredService<LiveLedger>());
+        services.AddSingleton(MakeWriter);
+        services.AddSingleton<Commands>().AddSingleton<Reads>();
+        services.AddSingleton<TemplateSeeder>().AddHostedService(s => s.GetRequiredService<TemplateSeeder>());
+        services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
+        services.AddExceptionHandler<Failures>().AddProblemDetails();
+        services.AddTracing();
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            LedgerJson.Configure(json.SerializerOptions);
+            // A field that we do not know is a caller's mistake, and silence about it may cost the caller money.
+            json.SerializerOptions.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+            json.SerializerOptions.RespectRequiredConstructorParameters = false;
+            json.SerializerOptions.AllowDuplicateProperties = false;
+            json.SerializerOptions.ReadCommentHandling = JsonCommentHandling.Disallow;
+        });
+        services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+        services.AddOpenApi("v2", OpenApiDocument.Configure);
+
+        var app = builder.Build();
+        app.UseExceptionHandler();
+        app.UseStatusCodePages(StatusPages.WriteAsync);
+        Map(app);
+        return app;
+    }
+
+    private static void Map(WebApplication app)
+    {
+        app.MapOpenApi("/openapi/{documentName}.json");
+        OperationsEndpoints.Map(app);
+        var v2 = app.MapGroup("/v2").RequireKey();
+        TemplateEndpoints.Map(v2);
+        CreateMarketEndpoints.Map(v2);
+        MarketEndpoints.Map(v2);
+        TradeEndpoints.Map(v2);
+        TwapEndpoints.Map(v2);
+        ResolutionEndpoints.Map(v2);
+        AccountEndpoints.Map(v2);
+    }
+
+    private static LedgerWriter MakeWriter(IServiceProvider services)
+    {
+        var (options, log) = (services.GetRequiredService<MbpOptions>(), services.GetRequiredService<ILogger<LedgerWriter>>());
+        return new LedgerWriter(
+            services.GetRequiredService<IEventStore>(), services.GetRequiredService<EventCatalog>(), services.GetRequiredService<IClock>(),
+            options.Urls.Split(';')[0], new WriterOptions(), services.GetRequiredService<LiveLedger>().Committed,
+            (exception, consequence) => Log.WriterTrouble(log, exception, consequence));
+    }
+
+    private static async Task AnnounceAsync(WebApplication app, MbpOptions options, Database database)
+    {
+        var (writer, live, log) = (
+            app.Services.GetRequiredService<LedgerWriter>(), app.Services.GetRequiredService<LiveLedger>(), app.Services.GetRequiredService<ILogger<LedgerWriter>>());
+        await Task.WhenAny(live.CaughtUp, Task.Delay(TimeSpan.FromSeconds(1))).ConfigureAwait(false);
+        Log.Listening(log, string.Join(' ', app.Urls), live.Current.Position, writer.IsWriter, database.Keys.Path);
+        if (!options.Limits)
+        {
+            Log.LimitsOff(log);
+        }
+    }
+}
+
+/// <summary>A host that runs; disposing of it stops it in good order: no new commands, the waiting ones committed, the lease given back.</summary>
+public sealed class RunningHost(WebApplication app, Database database) : IAsyncDisposable
+{
+    public WebApplication App => app;
+
+    /// <summary>Where it listens.</summary>
+    public Uri Address => new(app.Urls.First());
+
+    public Database Database => database;
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.StopAsync().ConfigureAwait(false);
+        // Disposes of the writer, too: it drains before the database goes.
+        await app.DisposeAsync().ConfigureAwait(false);
+        await database.DisposeAsync().ConfigureAwait(false);
+    }
+}

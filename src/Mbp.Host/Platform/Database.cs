@@ -1,0 +1,72 @@
+using Mbp.Ledger.Postgres;
+using Mbp.Ledger.Postgres.Embedded;
+
+namespace Mbp.Host.Platform;
+
+/// <summary>The database that the host runs on, its own or somebody else's, migrated and with one connection for each role.</summary>
+public sealed class Database : IAsyncDisposable
+{
+    private readonly EmbeddedPostgres? _embedded;
+    private readonly string? _temporary;
+
+    private Database(RoleConnections connections, PostgresEventStore store, OperatorKeys keys, EmbeddedPostgres? embedded, string? temporary) =>
+        (Connections, Store, Keys, _embedded, _temporary) = (connections, store, keys, embedded, temporary);
+
+    public RoleConnections Connections { get; }
+
+    public PostgresEventStore Store { get; }
+
+    public OperatorKeys Keys { get; }
+
+    /// <exception cref="PostgresSetupException">Something is missing; the message names it and how to get it.</exception>
+    public static async Task<Database> OpenAsync(MbpOptions options, Action<string> say, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(say);
+        var temporary = options.Ephemeral && options.Data == new MbpOptions().Data ? Directory.CreateTempSubdirectory("mbp-").FullName : null;
+        var data = Path.GetFullPath(temporary ?? options.Data);
+        Directory.CreateDirectory(data);
+        EmbeddedPostgres? embedded = null;
+        try
+        {
+            RoleConnections connections;
+            if (options.Postgres is { } external)
+            {
+                connections = await ExternalServer.ConnectAsync(external, cancellationToken).ConfigureAwait(false);
+            }
+            else
+            {
+                embedded = await EmbeddedPostgres
+                    .StartAsync(new EmbeddedPostgresOptions(options.Ephemeral ? null : data, options.Ephemeral, say), cancellationToken).ConfigureAwait(false);
+                connections = embedded.Connections;
+            }
+
+            await Migrations.Ledger.RunAsync(connections.Owner, cancellationToken).ConfigureAwait(false);
+            connections.Save(Path.Combine(data, "connections.json"));
+            return new Database(connections, new PostgresEventStore(connections, options.Shard), OperatorKeys.LoadOrCreate(data), embedded, temporary);
+        }
+        catch
+        {
+            if (embedded is not null)
+            {
+                await embedded.DisposeAsync().ConfigureAwait(false);
+            }
+
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Store.DisposeAsync().ConfigureAwait(false);
+        if (_embedded is not null)
+        {
+            await _embedded.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (_temporary is not null)
+        {
+            Directory.Delete(_temporary, recursive: true);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using Mbp.Ledger.Writing;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Mbp.Host.Platform;
+
+/// <param name="Ready">Whether the process takes commands or at least serves reads.</param>
+/// <param name="Components">Each part's state, in words.</param>
+public sealed record HealthResponse(bool Ready, IReadOnlyDictionary<string, string> Components);
+
+/// <param name="Shard">The ledger's shard.</param>
+/// <param name="Writer">Whether this process is the writer.</param>
+/// <param name="Holder">Who else is, if not.</param>
+/// <param name="Epoch">The fencing epoch of this process's lease.</param>
+/// <param name="Position">The position that the read models show.</param>
+/// <param name="Markets">Markets in the ledger.</param>
+/// <param name="Accounts">Accounts in the ledger.</param>
+/// <param name="QueueDepth">Commands that wait.</param>
+/// <param name="CachedStreams">Streams whose states are in memory.</param>
+/// <param name="Limits"><c>on</c>, or <c>OFF</c> while request quotas are switched off.</param>
+/// <param name="Flags">Feature flags.</param>
+/// <param name="Warnings">What an operator should know at once.</param>
+public sealed record StatusResponse(
+    string Shard,
+    bool Writer,
+    string? Holder,
+    long Epoch,
+    long Position,
+    int Markets,
+    int Accounts,
+    int QueueDepth,
+    int CachedStreams,
+    string Limits,
+    IReadOnlyDictionary<string, bool> Flags,
+    IReadOnlyList<string> Warnings);
+
+/// <summary>What operators and probes ask: no key needed, nothing secret told.</summary>
+internal static class OperationsEndpoints
+{
+    public static void Map(WebApplication app)
+    {
+        app.MapGet("/health/live", () => TypedResults.Ok(new { live = true })).WithName("live").WithSummary("The process runs");
+        app.MapGet("/health/ready", Ready).WithName("ready").WithSummary("The process serves");
+        app.MapGet("/status", Status).WithName("status").WithSummary("The process in numbers");
+        app.MapGet("/metrics", (PrometheusPage page) => TypedResults.Text(page.Render(), "text/plain; version=0.0.4; charset=utf-8")).ExcludeFromDescription();
+    }
+
+    private static JsonHttpResult<HealthResponse> Ready(LedgerWriter writer, LiveLedger live, Markets.TemplateSeeder templates)
+    {
+        var components = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["writer"] = writer.IsWriter ? "leading" : writer.OtherHolder is { } holder ? $"standing by for {holder}" : "acquiring the lease",
+            ["readModels"] = live.Fault is { } fault ? $"stopped: {fault.Message}" : live.CaughtUp.IsCompleted ? "following" : "catching up",
+            ["templates"] = templates.Done.IsCompleted ? "published" : "publishing",
+        };
+        // A standby is ready too: it serves reads, and says who takes commands.
+        var ready = (writer.IsWriter || writer.OtherHolder is not null) && live.Fault is null && live.CaughtUp.IsCompleted && templates.Done.IsCompleted;
+        return TypedResults.Json(new HealthResponse(ready, components), statusCode: ready ? 200 : 503);
+    }
+
+    private static Ok<StatusResponse> Status(LedgerWriter writer, LiveLedger live, MbpOptions options)
+    {
+        var view = live.Current;
+        var warnings = new List<string>();
+        if (!options.Limits)
+        {
+            warnings.Add("Request quotas are off (--limits off): for benchmarks and tests only.");
+        }
+
+        if (live.Fault is { } fault)
+        {
+            warnings.Add($"The read models stopped at position {view.Position}: {fault.Message}");
+        }
+
+        return TypedResults.Ok(new StatusResponse(
+            options.Shard, writer.IsWriter, writer.OtherHolder, writer.Epoch, view.Position, view.MarketsInOrder.Count, view.Accounts.Count,
+            writer.QueueDepth, writer.CachedStreams, options.Limits ? "on" : "OFF", options.Flags, warnings));
+    }
+}

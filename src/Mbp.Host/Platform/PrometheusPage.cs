@@ -1,0 +1,146 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using System.Globalization;
+using System.Text;
+
+namespace Mbp.Host.Platform;
+
+/// <summary>
+/// <c>/metrics</c> in Prometheus text, from .NET's own instruments. Histograms have fixed buckets in seconds, which suit every duration here.
+/// </summary>
+internal sealed class PrometheusPage : IDisposable
+{
+    private static readonly double[] Buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 1, 2.5, 5, 10];
+
+    private static readonly string[] Watched =
+    [
+        Telemetry.Name, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime", "Npgsql",
+    ];
+
+    private readonly MeterListener _listener = new();
+    private readonly ConcurrentDictionary<(Instrument Instrument, string Labels), Series> _series = new();
+
+    public PrometheusPage()
+    {
+        _listener.InstrumentPublished = (instrument, listener) =>
+        {
+            if (Watched.Contains(instrument.Meter.Name))
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Record(instrument, value, tags));
+        _listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Record(instrument, value, tags));
+        _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Record(instrument, value, tags));
+        _listener.Start();
+    }
+
+    public string Render()
+    {
+        _listener.RecordObservableInstruments();
+        var page = new StringBuilder();
+        foreach (var family in _series.GroupBy(s => NameOf(s.Key.Instrument)).OrderBy(g => g.Key, StringComparer.Ordinal))
+        {
+            var first = family.First();
+            page.Append(CultureInfo.InvariantCulture, $"# HELP {family.Key} {Escape(first.Key.Instrument.Description ?? family.Key)}\n");
+            page.Append(CultureInfo.InvariantCulture, $"# TYPE {family.Key} {first.Value.Kind}\n");
+            foreach (var (key, series) in family)
+            {
+                series.Render(page, family.Key, key.Labels);
+            }
+        }
+
+        return page.ToString();
+    }
+
+    public void Dispose() => _listener.Dispose();
+
+    private void Record(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
+        _series.GetOrAdd((instrument, Labels(tags)), static key => new Series(KindOf(key.Instrument))).Record(value);
+
+    private static string KindOf(Instrument instrument) => instrument.GetType().Name switch
+    {
+        var n when n.StartsWith("Histogram", StringComparison.Ordinal) => "histogram",
+        var n when n.StartsWith("Counter", StringComparison.Ordinal) => "counter",
+        var n when n.StartsWith("ObservableCounter", StringComparison.Ordinal) => "counter_total",
+        var n when n.StartsWith("UpDownCounter", StringComparison.Ordinal) => "gauge_sum",
+        _ => "gauge",
+    };
+
+    private static string NameOf(Instrument instrument)
+    {
+        var name = new string([.. instrument.Name.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_')]);
+        var seconds = instrument.Unit == "s" && !name.EndsWith("_seconds", StringComparison.Ordinal) ? $"{name}_seconds" : name;
+        return KindOf(instrument).StartsWith("counter", StringComparison.Ordinal) && !seconds.EndsWith("_total", StringComparison.Ordinal) ? $"{seconds}_total" : seconds;
+    }
+
+    private static string Labels(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        if (tags.IsEmpty)
+        {
+            return "";
+        }
+
+        var labels = new StringBuilder();
+        foreach (var (name, value) in tags)
+        {
+            labels.Append(labels.Length == 0 ? "" : ",");
+            labels.Append(new string([.. name.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_')]));
+            labels.Append("=\"").Append(Escape(Convert.ToString(value, CultureInfo.InvariantCulture) ?? "").Replace("\"", "\\\"", StringComparison.Ordinal)).Append('"');
+        }
+
+        return labels.ToString();
+    }
+
+    private static string Escape(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+
+    private sealed class Series(string kind)
+    {
+        private readonly long[] _counts = new long[Buckets.Length];
+        private readonly Lock _gate = new();
+        private double _sum;
+        private long _count;
+
+        public string Kind => kind switch
+        {
+            "counter_total" => "counter",
+            "gauge_sum" => "gauge",
+            _ => kind,
+        };
+
+        public void Record(double value)
+        {
+            lock (_gate)
+            {
+                _count++;
+                _sum = kind is "gauge" or "counter_total" ? value : _sum + value;
+                for (var i = 0; kind == "histogram" && i < Buckets.Length; i++)
+                {
+                    _counts[i] += value <= Buckets[i] ? 1 : 0;
+                }
+            }
+        }
+
+        public void Render(StringBuilder page, string name, string labels)
+        {
+            lock (_gate)
+            {
+                var braces = labels.Length == 0 ? "" : $"{{{labels}}}";
+                if (kind != "histogram")
+                {
+                    page.Append(CultureInfo.InvariantCulture, $"{name}{braces} {_sum}\n");
+                    return;
+                }
+
+                var prefix = labels.Length == 0 ? "" : $"{labels},";
+                for (var i = 0; i < Buckets.Length; i++)
+                {
+                    page.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{prefix}le=\"{Buckets[i]}\"}} {_counts[i]}\n");
+                }
+
+                page.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{prefix}le=\"+Inf\"}} {_count}\n");
+                page.Append(CultureInfo.InvariantCulture, $"{name}_sum{braces} {_sum}\n{name}_count{braces} {_count}\n");
+            }
+        }
+    }
+}
