@@ -86,7 +86,8 @@ public static class MbpHost
         services.AddSingleton<Commands>().AddSingleton<Reads>();
         services.AddSingleton<TemplateSeeder>().AddHostedService(s => s.GetRequiredService<TemplateSeeder>());
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
-        services.AddExceptionHandler<Failures>().AddProblemDetails();
+        services.AddExceptionHandler<Failures>().AddProblemDetails(problems =>
+            problems.CustomizeProblemDetails = context => Problems.AttachTrace(context.ProblemDetails));
         services.AddTracing();
         services.ConfigureHttpJsonOptions(json =>
         {
@@ -124,10 +125,13 @@ public static class MbpHost
     private static LedgerWriter MakeWriter(IServiceProvider services)
     {
         var (options, log) = (services.GetRequiredService<MbpOptions>(), services.GetRequiredService<ILogger<LedgerWriter>>());
-        return new LedgerWriter(
+        var live = services.GetRequiredService<LiveLedger>();
+        var writer = new LedgerWriter(
             services.GetRequiredService<IEventStore>(), services.GetRequiredService<EventCatalog>(), services.GetRequiredService<IClock>(),
-            options.Urls.Split(';')[0], new WriterOptions(), services.GetRequiredService<LiveLedger>().Committed,
+            options.Urls.Split(';')[0], new WriterOptions(), live.Committed,
             (exception, consequence) => Log.WriterTrouble(log, exception, consequence));
+        live.IsFedHere = () => writer.IsWriter;
+        return writer;
     }
 
     private static async Task AnnounceAsync(WebApplication app, MbpOptions options, Database database)

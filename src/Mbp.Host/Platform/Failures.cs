@@ -53,7 +53,9 @@ internal sealed class Failures(ILogger<Failures> log) : IExceptionHandler
 
         if (exception.InnerException is not JsonException json)
         {
-            return Problems.Details(400, "request.invalid", exception.Message);
+            return exception.Message.Contains("body", StringComparison.OrdinalIgnoreCase)
+                ? Problems.Details(400, "request.invalid", "A JSON object is needed as the body.", new FieldError("body", "Is a JSON object."))
+                : Problems.Details(400, "request.invalid", exception.Message);
         }
 
         var field = json.Path is { Length: > 2 } path && path.StartsWith("$.", StringComparison.Ordinal) ? path[2..] : "body";

@@ -11,6 +11,9 @@ public sealed class LiveLedger : BackgroundService
 {
     private const int CatchUpPage = 5_000;
 
+    // While commits are handed over, the database is still looked at now and then: for what somebody else appended.
+    private static readonly TimeSpan SelfCheck = TimeSpan.FromSeconds(1);
+
     private readonly IEventStore _store;
     private readonly EventCatalog _catalog;
     private readonly ILogger<LiveLedger> _log;
@@ -24,6 +27,9 @@ public sealed class LiveLedger : BackgroundService
     public LiveLedger(IEventStore store, EventCatalog catalog, ILogger<LiveLedger> log) => (_store, _catalog, _log) = (store, catalog, log);
 
     public LedgerView Current => _current;
+
+    /// <summary>Whether this process is the writer: then commits are handed over, and asking the database for them would be waste.</summary>
+    public Func<bool> IsFedHere { get; set; } = () => false;
 
     /// <summary>Why the view stopped, if it did: an event that this build cannot read or fold. It is never skipped.</summary>
     public Exception? Fault => _fault;
@@ -95,7 +101,7 @@ public sealed class LiveLedger : BackgroundService
     private async Task NextAsync(CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var elsewhere = _store.WaitBeyondAsync(_current.Position, stop.Token);
+        var elsewhere = IsFedHere() ? Task.Delay(SelfCheck, stop.Token) : _store.WaitBeyondAsync(_current.Position, stop.Token);
         try
         {
             while (true)

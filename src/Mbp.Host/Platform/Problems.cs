@@ -31,12 +31,17 @@ public static class Problems
             problem.Extensions["errors"] = errors;
         }
 
+        return problem;
+    }
+
+    /// <summary>The trace id alone: what logs, spans and the ledger's correlation ids carry.</summary>
+    public static void AttachTrace(ProblemDetails problem)
+    {
+        ArgumentNullException.ThrowIfNull(problem);
         if (Activity.Current is { } activity)
         {
             problem.Extensions["traceId"] = activity.TraceId.ToHexString();
         }
-
-        return problem;
     }
 
     private static int Status(RejectionKind kind) => kind switch

@@ -50,7 +50,7 @@ internal static class TwapEndpoints
         }
 
         // An exact average at any instant needs every quote of the window, not only the ticks that the market keeps in memory.
-        var (until, end) = End(at, clock.GetCurrentInstant());
+        var (until, end) = End(at, Now(clock));
         if (until is null)
         {
             return Problems.Make(400, "request.invalid", "at is a position or a UTC instant.", new FieldError("at", "Is a position or an instant such as 2026-12-31T23:59:59Z."));
@@ -86,6 +86,9 @@ internal static class TwapEndpoints
                 w.Twap.CoveredTicks / NodaConstants.TicksPerMillisecond, w.Twap.DivergencePpm(0)))],
             position));
     }
+
+    // Microseconds, like everything that the ledger knows.
+    private static Instant Now(IClock clock) => Instant.FromUnixTimeTicks(clock.GetCurrentInstant().ToUnixTimeTicks() / 10 * 10);
 
     private static (Func<StoredEvent, bool>? Until, Instant? End) End(string? at, Instant now) =>
         at is null ? (stored => stored.At <= now, now)

@@ -214,7 +214,7 @@ public sealed class LedgerWriter : IAsyncDisposable
             finally
             {
                 // Whatever went wrong above, nobody is left without an answer.
-                foreach (var submission in batch.Where(s => !s.Answer.IsCompleted))
+                foreach (var submission in batch.Where(s => !s.Answer.IsCompleted && !s.IsHandedOver))
                 {
                     submission.Fail(new LedgerBusyException("The writer failed before the command was committed; nothing was written. Try again."));
                 }
@@ -228,7 +228,7 @@ public sealed class LedgerWriter : IAsyncDisposable
         var known = keys.Count == 0
             ? new Dictionary<CommandKey, CommandRecord>()
             : await _store.FindCommandsAsync(keys, CancellationToken.None).ConfigureAwait(false);
-        await _states.LoadAsync(batch.SelectMany(s => s.Operation.Reads), CancellationToken.None).ConfigureAwait(false);
+        var unreadable = await _states.LoadAsync(batch.SelectMany(s => s.Operation.Reads), CancellationToken.None).ConfigureAwait(false);
 
         var pending = new PendingBatch(_head);
         foreach (var submission in batch)
@@ -236,6 +236,11 @@ public sealed class LedgerWriter : IAsyncDisposable
             if (submission.Context.Key is { } key && known.TryGetValue(key, out var record))
             {
                 Replay(submission, record);
+            }
+            else if (unreadable.Count > 0 && submission.Operation.Reads.FirstOrDefault(unreadable.ContainsKey) is { Fold: not null } reference)
+            {
+                _trouble(unreadable[reference], $"Commands on {reference.Stream} fail until a build that can read it runs; all others go on.");
+                submission.Fail(unreadable[reference]);
             }
             else if (!pending.TryJoin(submission))
             {
@@ -396,6 +401,7 @@ public sealed class LedgerWriter : IAsyncDisposable
             return;
         }
 
+        submission.IsHandedOver = true;
         _ = ReadAsync();
 
         // Reading is I/O and holds up nobody else.

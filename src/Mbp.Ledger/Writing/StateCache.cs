@@ -1,3 +1,7 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using System.Text.Json;
+
 namespace Mbp.Ledger.Writing;
 
 /// <summary>
@@ -27,7 +31,8 @@ internal sealed class StateCache(IEventStore store, EventCatalog catalog, int ca
             : throw new InvalidOperationException($"{reference.Fold.Name} of {reference.Stream} was not among the states that the operation reads.");
 
     /// <summary>Makes sure that all of these are in memory.</summary>
-    public async Task LoadAsync(IEnumerable<StateRef> references, CancellationToken cancellationToken)
+    /// <returns>Those whose streams do not fold, with the reason: only the commands that read them suffer.</returns>
+    public async Task<IReadOnlyDictionary<StateRef, Exception>> LoadAsync(IEnumerable<StateRef> references, CancellationToken cancellationToken)
     {
         var missing = new HashSet<StateRef>();
         foreach (var reference in references)
@@ -45,23 +50,36 @@ internal sealed class StateCache(IEventStore store, EventCatalog catalog, int ca
 
         if (missing.Count == 0)
         {
-            return;
+            return FrozenDictionary<StateRef, Exception>.Empty;
         }
 
+        var unreadable = new ConcurrentDictionary<StateRef, Exception>();
         var loaded = new (StateRef Reference, long Version, object State)[missing.Count];
         await Parallel.ForEachAsync(
             missing.Select((reference, index) => (reference, index)),
             new ParallelOptions { MaxDegreeOfParallelism = ParallelLoads, CancellationToken = cancellationToken },
             async (item, ct) =>
             {
-                var (version, state) = await FoldLoader.LoadAsync(store, catalog, item.reference, ct).ConfigureAwait(false);
-                loaded[item.index] = (item.reference, version, state);
+                try
+                {
+                    var (version, state) = await FoldLoader.LoadAsync(store, catalog, item.reference, ct).ConfigureAwait(false);
+                    loaded[item.index] = (item.reference, version, state);
+                }
+                catch (Exception e) when (e is UnknownEventTypeException or UnreadableEventException or InvalidOperationException or JsonException)
+                {
+                    unreadable[item.reference] = e;
+                }
             }).ConfigureAwait(false);
 
         foreach (var (reference, version, state) in loaded)
         {
-            Put(reference, version, state);
+            if (state is not null)
+            {
+                Put(reference, version, state);
+            }
         }
+
+        return unreadable;
     }
 
     /// <summary>The version of a stream, with the present batch's events counted.</summary>

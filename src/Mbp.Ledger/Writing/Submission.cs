@@ -22,6 +22,9 @@ internal sealed class Submission(Operation operation, CommandContext context, Da
 
     public Task<CommandOutcome> Answer => _answer.Task;
 
+    /// <summary>Its answer is being read elsewhere; the writer's loop is done with it.</summary>
+    public bool IsHandedOver { get; set; }
+
     /// <summary>The writer takes it; false = the caller has gone.</summary>
     public bool TryTake() => Interlocked.CompareExchange(ref _state, Taken, Queued) == Queued;
 
