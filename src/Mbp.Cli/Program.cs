@@ -1,4 +1,5 @@
 using System.CommandLine;
 using Mbp.Cli.Conformance;
+using Mbp.Cli.Pricing;
 
-return new RootCommand("Operates MBP.") { ConformanceVerb.Create() }.Parse(args).Invoke();
+return new RootCommand("Operates MBP.") { ConformanceVerb.Create(), TwapVerb.Create() }.Parse(args).Invoke();
