@@ -1,4 +1,9 @@
 using System.CommandLine;
 using Mbp.Cli.Conformance;
+using Mbp.Cli.Pricing;
 
-return new RootCommand("Operates MBP.") { ConformanceVerb.Create() }.Parse(args).Invoke();
+const int Usage = 2;
+
+var parsed = new RootCommand("Operates MBP.") { ConformanceVerb.Create(), TwapVerb.Create() }.Parse(args);
+var result = parsed.Invoke();
+return parsed.Errors.Count > 0 ? Usage : result;
