@@ -20,6 +20,7 @@ public sealed class PostgresEventStore : IEventStore, IAsyncDisposable
     private readonly NpgsqlDataSource _writers;
     private readonly NpgsqlDataSource _queries;
     private readonly NpgsqlDataSource _readers;
+    private readonly NpgsqlDataSource _pages;
     private readonly EventReader _events;
     private readonly HeadWatch _watch;
 
@@ -34,7 +35,10 @@ public sealed class PostgresEventStore : IEventStore, IAsyncDisposable
         _writers = Dedicated("mbp_commit", connections.Writer, NoTimeouts + " -c synchronous_commit=on -c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off");
         _queries = RoleConnections.Pool(RoleConnections.WriterRole, connections.Writer, c => c.Options = $"{c.Options} -c jit=off".Trim());
         _readers = RoleConnections.Pool(RoleConnections.ReaderRole, connections.Reader, c => c.Options = $"{c.Options} -c jit=off".Trim());
-        _events = new EventReader(_readers);
+        // Without statistics the planner would sort the rest of the ledger for each page; walking the index is always right here.
+        _pages = RoleConnections.Pool("mbp_events", connections.Reader, c =>
+            c.Options = $"{c.Options} -c jit=off -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off".Trim());
+        _events = new EventReader(_pages);
         _watch = new HeadWatch(Dedicated("mbp_listen", connections.Reader, NoTimeouts), HeadAsync);
     }
 
@@ -169,7 +173,7 @@ public sealed class PostgresEventStore : IEventStore, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _watch.DisposeAsync().ConfigureAwait(false);
-        foreach (var pool in new[] { _sessions, _writers, _queries, _readers })
+        foreach (var pool in new[] { _sessions, _writers, _queries, _readers, _pages })
         {
             await pool.DisposeAsync().ConfigureAwait(false);
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -10,7 +11,7 @@ internal sealed class Cluster(string folder, PostgresBinaries binaries, ServerUs
 {
     private const int StartAttempts = 20;
 
-    private readonly string _data = Path.Combine(folder, "data");
+    private readonly string _data = Path.Combine(Path.GetFullPath(folder), "data");
     private readonly string _log = Path.Combine(folder, "server.log");
 
     public string Data => _data;
@@ -50,6 +51,13 @@ internal sealed class Cluster(string folder, PostgresBinaries binaries, ServerUs
     public async Task<int> StartAsync(CancellationToken cancellationToken)
     {
         RequireVersion();
+        if (RunningPort() is null)
+        {
+            // The server would believe a number that another program of its user has by now. That no process of an old server is left, it
+            // finds out by itself from the shared memory.
+            File.Delete(Path.Combine(_data, "postmaster.pid"));
+        }
+
         var port = RememberedPort();
         for (var attempt = 1; ; attempt++)
         {
@@ -66,6 +74,7 @@ internal sealed class Cluster(string folder, PostgresBinaries binaries, ServerUs
             var said = File.Exists(_log) ? (await File.ReadAllTextAsync(_log, cancellationToken).ConfigureAwait(false))[(int)Math.Min(logged, new FileInfo(_log).Length)..] : "";
             if (attempt == StartAttempts || !IsPassing(said))
             {
+                RemoveSockets();
                 throw new PostgresSetupException($"PostgreSQL in {_data} does not start (its log is {_log}):\n{output.Trim()}\n{said.Trim()}");
             }
 
@@ -78,10 +87,7 @@ internal sealed class Cluster(string folder, PostgresBinaries binaries, ServerUs
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await Shell.RunAsync(StopCommand("fast"), cancellationToken).ConfigureAwait(false);
-        if (SocketFolder() is { } sockets && Directory.Exists(sockets))
-        {
-            Directory.Delete(sockets, recursive: true);
-        }
+        RemoveSockets();
     }
 
     public IReadOnlyList<string> StopCommand(string mode) => user.Command(binaries.PgCtl, "stop", "-D", _data, "-m", mode, "-w", "-t", "60");
@@ -104,20 +110,33 @@ internal sealed class Cluster(string folder, PostgresBinaries binaries, ServerUs
             return null;
         }
 
-        // A number in a file left behind may be another program's by now; a server works in its data folder.
-        var process = new DirectoryInfo($"/proc/{pid}/cwd");
-        return OperatingSystem.IsLinux() && process.ResolveLinkTarget(returnFinalTarget: false)?.FullName != Path.GetFullPath(_data) ? null : port;
+        return WorksHere(pid) ? port : null;
+    }
+
+    // A number in a file left behind may be another program's by now; a server works in its data folder.
+    private bool WorksHere(int pid)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return Process.GetProcesses().Any(process => process.Id == pid);
+        }
+
+        try
+        {
+            return new DirectoryInfo($"/proc/{pid}/cwd").ResolveLinkTarget(returnFinalTarget: false)?.FullName == _data;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It is gone, or it is somebody else's and so not our server.
+            return false;
+        }
     }
 
     public static string NewPassword() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
 
     private async Task PrepareAsync(int port, CancellationToken cancellationToken)
     {
-        if (SocketFolder() is { } old && Directory.Exists(old))
-        {
-            Directory.Delete(old, recursive: true);
-        }
-
+        RemoveSockets();
         // A fresh one each time, as a killed server leaves its socket behind; a short one, as the system allows about a hundred characters.
         var sockets = Directory.CreateTempSubdirectory("mbp-s-").FullName;
         await user.OwnAsync(sockets, cancellationToken).ConfigureAwait(false);
@@ -164,6 +183,14 @@ internal sealed class Cluster(string folder, PostgresBinaries binaries, ServerUs
     private int? RememberedPort() => Setting("port") is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : null;
 
     private string? SocketFolder() => Setting("unix_socket_directories")?.Trim('\'');
+
+    private void RemoveSockets()
+    {
+        if (SocketFolder() is { } sockets && Directory.Exists(sockets))
+        {
+            Directory.Delete(sockets, recursive: true);
+        }
+    }
 
     private string? Setting(string name) => File.Exists(Settings)
         ? File.ReadLines(Settings).FirstOrDefault(line => line.StartsWith($"{name} = ", StringComparison.Ordinal))?[(name.Length + 3)..]

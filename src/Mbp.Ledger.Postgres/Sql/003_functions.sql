@@ -36,8 +36,8 @@ REVOKE ALL ON FUNCTION ledger_take_lease FROM PUBLIC;
 -- The end of a commit: raises unless every guard held, so that the implicit transaction takes everything back.
 CREATE FUNCTION ledger_seal(
   shard_name text, lease_epoch bigint, expected bigint, event_count bigint,
-  advanced bigint, matched bigint, written bigint,
-  new_ids text[], new_versions bigint[], old_ids text[], old_expected bigint[], old_versions bigint[])
+  advanced bigint, moved text[], written bigint,
+  new_ids text[], old_ids text[], old_expected bigint[])
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
   head ledger_head;
@@ -55,17 +55,14 @@ BEGIN
         expected, head.position, (SELECT max(seq_id) FROM mt_events));
   END IF;
 
-  IF matched <> cardinality(new_ids) + cardinality(old_ids) THEN
+  IF cardinality(moved) <> cardinality(new_ids) + cardinality(old_ids) THEN
     SELECT u.id, coalesce(s.version, 0) AS present, u.expected INTO wrong
-    FROM unnest(new_ids || old_ids, array_fill(0::bigint, ARRAY[cardinality(new_ids)]) || old_expected, new_versions || old_versions)
-      AS u (id, expected, made)
+    FROM unnest(new_ids || old_ids, array_fill(0::bigint, ARRAY[cardinality(new_ids)]) || old_expected) AS u (id, expected)
     LEFT JOIN mt_streams s ON s.id = u.id
-    WHERE coalesce(s.version, 0) NOT IN (u.expected, u.made)
+    WHERE u.id <> ALL (moved)
     LIMIT 1;
     RAISE EXCEPTION USING ERRCODE = 'MBP02',
-      MESSAGE = coalesce(
-        format('Stream %s is at version %s, the batch expects %s.', wrong.id, wrong.present, wrong.expected),
-        'A stream is not at the version that the batch expects.');
+      MESSAGE = format('Stream %s is at version %s, the batch expects %s.', wrong.id, wrong.present, wrong.expected);
   END IF;
 
   IF written <> event_count THEN

@@ -10,16 +10,16 @@ started AS (
   SELECT s.id, s.version, $5, $5, '*DEFAULT*', false
   FROM head, unnest($6, $7) AS s (id, version)
   ON CONFLICT (id) DO UPDATE SET version = excluded.version, timestamp = excluded.timestamp WHERE mt_streams.version = 0
-  RETURNING 1
+  RETURNING mt_streams.id
 ),
 continued AS (
   UPDATE mt_streams SET version = s.version, timestamp = $5
   FROM head, unnest($8, $9, $10) AS s (id, expected, version)
   WHERE mt_streams.id = s.id AND mt_streams.version = s.expected
-  RETURNING 1
+  RETURNING mt_streams.id
 ),
 moved AS (
-  SELECT (SELECT count(*) FROM started) + (SELECT count(*) FROM continued) AS streams
+  SELECT ARRAY(SELECT id FROM started UNION ALL SELECT id FROM continued) AS streams
 ),
 written AS (
   INSERT INTO mt_events
@@ -28,7 +28,7 @@ written AS (
   FROM head, moved, unnest($11, $12, $13, $14, $15, $16, $17, $18, $19, $20) WITH ORDINALITY
     AS e (id, stream_id, version, data, type, at, dotnet_type, correlation_id, causation_id, headers, n)
   -- With a stream at another version this would only fail on a key, and say less than ledger_seal does.
-  WHERE moved.streams = cardinality($6) + cardinality($8)
+  WHERE cardinality(moved.streams) = cardinality($6) + cardinality($8)
   RETURNING 1
 ),
 answered AS (
@@ -46,4 +46,4 @@ SELECT ledger_seal(
   (SELECT count(*) FROM head),
   (SELECT streams FROM moved),
   (SELECT count(*) FROM written),
-  $6, $7, $8, $9, $10)
+  $6, $8, $9)
