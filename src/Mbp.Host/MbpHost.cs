@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Mbp.Domain;
 using Mbp.Host.Accounts;
+using Mbp.Host.Audit;
 using Mbp.Host.Markets;
 using Mbp.Host.Platform;
 using Mbp.Host.Pricing;
@@ -120,6 +121,7 @@ public static class MbpHost
         TwapEndpoints.Map(v2);
         ResolutionEndpoints.Map(v2);
         AccountEndpoints.Map(v2);
+        AuditEndpoints.Map(v2);
     }
 
     private static LedgerWriter MakeWriter(IServiceProvider services)
