@@ -53,7 +53,7 @@ internal static class Redecision
             // Debits and credits are the other side of a market's event.
             _ => null,
         };
-        return command is null ? null : AccountDecider.Decider.Decide(command, states.Account(id)).On(id.Stream);
+        return command is null ? (Decision<StreamEvent>?)null : AccountDecider.Decider.Decide(command, states.Account(id)).On(id.Stream);
     }
 
     private static Decision<StreamEvent>? OfMarket(
