@@ -117,7 +117,8 @@ public static class ExternalServer
           IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{{role}}') THEN
             CREATE ROLE {{role}} NOLOGIN;
           END IF;
-          IF NOT pg_has_role('{{role}}', 'MEMBER') THEN
+          -- Since PostgreSQL 16 who makes a role may administer it, and that is not yet the right to act as it.
+          IF NOT pg_has_role('{{role}}', CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
             GRANT {{role}} TO CURRENT_USER;
           END IF;
         END $$
