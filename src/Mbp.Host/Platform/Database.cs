@@ -23,7 +23,7 @@ public sealed class Database : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(say);
         var data = Path.GetFullPath(options.Data);
-        if (options.Ephemeral && Directory.Exists(Path.Combine(data, "postgres")))
+        if (options.Ephemeral && File.Exists(Path.Combine(data, "postgres-password")))
         {
             // Its connections.json holds the only passwords of that ledger; a throw-away database must not replace them.
             throw new PostgresSetupException($"{data} holds a ledger. Give --ephemeral a folder of its own with --data, for its keys and connection strings.");
