@@ -41,7 +41,9 @@ internal static class CreateMarketEndpoints
         var operation = Operation.On(
             [states.Template, states.Market, states.Pool, states.Account],
             (read, at) => CreateMarketDecider.Decide(command(at), read.Get(states.Template), read.Get(states.Market), read.Get(states.Pool), read.Get(states.Account)));
-        var outcome = await commands.SendAsync(http, operation, request, cancellationToken);
+        // Parameters in another order are the same command.
+        var ordered = request with { Params = request.Params?.OrderBy(p => p.Key, StringComparer.Ordinal).ToDictionary() };
+        var outcome = await commands.SendAsync(http, operation, ordered, cancellationToken);
         return outcome.Rejection is { } rejection
             ? Problems.From(rejection)
             // Of a repeated request, the id that the first one made.
@@ -49,7 +51,7 @@ internal static class CreateMarketEndpoints
     }
 
     private static Results<Ok<MarketPreviewResponse>, ProblemHttpResult> PreviewAsync(
-        CreateMarketRequest request, LiveLedger live, MbpOptions options)
+        CreateMarketRequest request, LiveLedger live, MbpOptions options, IClock clock)
     {
         var (command, problem) = Read(request, options);
         if (problem is not null)
@@ -57,7 +59,7 @@ internal static class CreateMarketEndpoints
             return problem;
         }
 
-        var sample = command!(SystemClock.Instance.GetCurrentInstant());
+        var sample = command!(clock.GetCurrentInstant());
         var view = live.Current;
         var template = view.Templates.TryGetValue(request.Template!, out var known) ? new TemplateEntry.Published(known) : TemplateEntry.Initial;
         var decision = CreateMarketDecider.Decide(
@@ -142,13 +144,19 @@ internal static class CreateMarketEndpoints
             switch (value.ValueKind)
             {
                 case JsonValueKind.String:
-                    read[name] = fields.Text($"params.{name}", value.GetString(), longest: 1_000);
+                    read[name] = Text(fields, $"params.{name}", value, longest: 1_000);
                     break;
                 case JsonValueKind.Number:
                     read[name] = value.GetRawText();
                     break;
-                case JsonValueKind.Array when value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String && !v.GetString()!.Contains(',', StringComparison.Ordinal)):
-                    read[name] = string.Join(',', value.EnumerateArray().Select((v, i) => fields.Text($"params.{name}[{i}]", v.GetString(), longest: 100)));
+                case JsonValueKind.Array when value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String):
+                    var several = value.EnumerateArray().Select((v, i) => Text(fields, $"params.{name}[{i}]", v, longest: 100)).ToList();
+                    read[name] = string.Join(',', several);
+                    if (several.Any(text => text.Contains(',', StringComparison.Ordinal)))
+                    {
+                        fields.Fail($"params.{name}", "Is a list of strings without commas.");
+                    }
+
                     break;
                 default:
                     fields.Fail($"params.{name}", "Is a string, a number, or a list of strings without commas.");
@@ -157,5 +165,19 @@ internal static class CreateMarketEndpoints
         }
 
         return read;
+    }
+
+    // Half a surrogate pair passes the JSON reader here, because nobody has read the text yet.
+    private static string Text(Fields fields, string field, JsonElement value, int longest)
+    {
+        try
+        {
+            return fields.Text(field, value.GetString(), longest);
+        }
+        catch (InvalidOperationException)
+        {
+            fields.Fail(field, "Has no control characters and is well-formed Unicode.");
+            return "";
+        }
     }
 }
