@@ -81,7 +81,7 @@ public static class MbpHost
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Microsoft.Hosting", LogLevel.Warning);
 
         var services = builder.Services;
-        services.AddSingleton(options).AddSingleton(database).AddSingleton<IClock>(SystemClock.Instance).AddSingleton(Slices.Catalog());
+        services.AddSingleton(options).AddSingleton(database).AddSingleton(options.Clock).AddSingleton(Slices.Catalog());
         services.AddSingleton<IEventStore>(database.Store).AddSingleton(database.Keys).AddSingleton<PrometheusPage>();
         services.AddSingleton<LiveLedger>().AddHostedService(s => s.GetRequiredService<LiveLedger>());
         services.AddSingleton(MakeWriter);
@@ -111,6 +111,7 @@ public static class MbpHost
         var app = builder.Build();
         app.UseExceptionHandler();
         app.UseStatusCodePages(StatusPages.WriteAsync);
+        app.UseKeys();
         Map(app);
         return app;
     }

@@ -46,7 +46,9 @@ internal static class CreateMarketEndpoints
             return problem;
         }
 
-        var outcome = await commands.SendAsync(http, Operation(request.Template!, command!), request, cancellationToken);
+        // Parameters in another order are the same command.
+        var ordered = request with { Params = request.Params?.OrderBy(p => p.Key, StringComparer.Ordinal).ToDictionary() };
+        var outcome = await commands.SendAsync(http, Operation(request.Template!, command!), ordered, cancellationToken);
         return outcome.Rejection is { } rejection
             ? Problems.From(rejection)
             // Of a repeated request, the id that the first one made.
@@ -54,7 +56,7 @@ internal static class CreateMarketEndpoints
     }
 
     private static Results<Ok<MarketPreviewResponse>, ProblemHttpResult> PreviewAsync(
-        CreateMarketRequest request, LiveLedger live, MbpOptions options)
+        CreateMarketRequest request, LiveLedger live, MbpOptions options, IClock clock)
     {
         var (command, problem) = Read(request, options);
         if (problem is not null)
@@ -62,7 +64,7 @@ internal static class CreateMarketEndpoints
             return problem;
         }
 
-        var sample = command!(SystemClock.Instance.GetCurrentInstant());
+        var sample = command!(clock.GetCurrentInstant());
         var view = live.Current;
         var template = view.Templates.TryGetValue(request.Template!, out var known) ? new TemplateEntry.Published(known) : TemplateEntry.Initial;
         var decision = CreateMarketDecider.Decide(
@@ -147,13 +149,19 @@ internal static class CreateMarketEndpoints
             switch (value.ValueKind)
             {
                 case JsonValueKind.String:
-                    read[name] = fields.Text($"params.{name}", value.GetString(), longest: 1_000);
+                    read[name] = Text(fields, $"params.{name}", value, longest: 1_000);
                     break;
                 case JsonValueKind.Number:
                     read[name] = value.GetRawText();
                     break;
-                case JsonValueKind.Array when value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String && !v.GetString()!.Contains(',', StringComparison.Ordinal)):
-                    read[name] = string.Join(',', value.EnumerateArray().Select((v, i) => fields.Text($"params.{name}[{i}]", v.GetString(), longest: 100)));
+                case JsonValueKind.Array when value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String):
+                    var several = value.EnumerateArray().Select((v, i) => Text(fields, $"params.{name}[{i}]", v, longest: 100)).ToList();
+                    read[name] = string.Join(',', several);
+                    if (several.Any(text => text.Contains(',', StringComparison.Ordinal)))
+                    {
+                        fields.Fail($"params.{name}", "Is a list of strings without commas.");
+                    }
+
                     break;
                 default:
                     fields.Fail($"params.{name}", "Is a string, a number, or a list of strings without commas.");
@@ -162,5 +170,19 @@ internal static class CreateMarketEndpoints
         }
 
         return read;
+    }
+
+    // Half a surrogate pair passes the JSON reader here, because nobody has read the text yet.
+    private static string Text(Fields fields, string field, JsonElement value, int longest)
+    {
+        try
+        {
+            return fields.Text(field, value.GetString(), longest);
+        }
+        catch (InvalidOperationException)
+        {
+            fields.Fail(field, "Has no control characters and is well-formed Unicode.");
+            return "";
+        }
     }
 }

@@ -8,12 +8,21 @@ internal static class Authentication
 {
     private const string Scheme = "Bearer ";
 
+    /// <summary>The routes need a key. It is looked at before the body: a stranger's body is not even parsed.</summary>
     public static TBuilder RequireKey<TBuilder>(this TBuilder routes)
         where TBuilder : IEndpointConventionBuilder =>
-        routes.AddEndpointFilter<TBuilder, KeyFilter>();
+        routes.WithMetadata(KeyNeeded.Any);
 
-    public static RouteHandlerBuilder OperatorsOnly(this RouteHandlerBuilder route) => route.AddEndpointFilter(static async (context, next) =>
-        Principal.Of(context.HttpContext).IsOperator ? await next(context).ConfigureAwait(false) : Forbidden("auth.operators_only", "This route is for operators."));
+    public static RouteHandlerBuilder OperatorsOnly(this RouteHandlerBuilder route) => route.WithMetadata(KeyNeeded.Operators);
+
+    /// <summary>Checks the keys of all routes that need one.</summary>
+    public static void UseKeys(this WebApplication app)
+    {
+        var keys = new Keys(app.Services.GetRequiredService<OperatorKeys>(), app.Services.GetRequiredService<LiveLedger>());
+        app.Use((http, next) => http.GetEndpoint()?.Metadata.GetOrderedMetadata<KeyNeeded>() is { Count: > 0 } needed && keys.WhyNot(http, needed) is { } problem
+            ? problem.ExecuteAsync(http)
+            : next(http));
+    }
 
     /// <summary>The account that a command is for: an operator names it, an owner's key stands for it.</summary>
     public static (AccountId Account, ProblemHttpResult? Problem) AccountFor(this Principal principal, string? named)
@@ -39,11 +48,16 @@ internal static class Authentication
 
     private static ProblemHttpResult Forbidden(string code, string detail) => Problems.Make(403, code, detail);
 
-    private sealed class KeyFilter(OperatorKeys operators, LiveLedger live) : IEndpointFilter
+    private sealed class KeyNeeded
     {
-        public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+        public static readonly KeyNeeded Any = new();
+        public static readonly KeyNeeded Operators = new();
+    }
+
+    private sealed class Keys(OperatorKeys operators, LiveLedger live)
+    {
+        public ProblemHttpResult? WhyNot(HttpContext http, IReadOnlyList<KeyNeeded> needed)
         {
-            var http = context.HttpContext;
             var header = http.Request.Headers.Authorization.ToString();
             if (!header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
             {
@@ -60,7 +74,7 @@ internal static class Authentication
             }
 
             principal.AttachTo(http);
-            return await next(context).ConfigureAwait(false);
+            return principal.IsOperator || !needed.Contains(KeyNeeded.Operators) ? null : Forbidden("auth.operators_only", "This route is for operators.");
         }
 
         private Principal? Owner(string hash) => live.Current.KeysByHash.GetValueOrDefault(hash) is { } key

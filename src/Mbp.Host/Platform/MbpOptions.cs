@@ -1,3 +1,5 @@
+using NodaTime;
+
 namespace Mbp.Host.Platform;
 
 /// <summary>What the host is told on its command line.</summary>
@@ -41,6 +43,9 @@ public sealed record MbpOptions
     public IReadOnlyDictionary<string, bool> Flags { get; init; } = KnownFlags;
 
     public bool Help { get; init; }
+
+    /// <summary>The one clock of the process. Not on the command line: only a test tells the host another time.</summary>
+    public IClock Clock { get; init; } = SystemClock.Instance;
 
     public bool IsOn(string flag) => Flags[flag];
 

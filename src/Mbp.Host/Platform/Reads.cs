@@ -78,8 +78,17 @@ internal sealed class Reads(LiveLedger live, IEventStore store, EventCatalog cat
             return (null, 0, BadAt);
         }
 
-        var past = await FoldLoader.LoadAsOfAsync(store, catalog, Account.Fold.Of(new AccountId(id).Stream), until, cancellationToken).ConfigureAwait(false);
-        return past is Account.Unknown ? (null, 0, Problems.From(AccountErrors.NotFound)) : (past, view.Position, null);
+        // What the answer shows: the position that was asked for, or the account's last event at the time that was asked for.
+        var shown = long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var asked) ? Math.Min(asked, view.Position) : 0;
+        var past = await FoldLoader.LoadAsOfAsync(store, catalog, Account.Fold.Of(new AccountId(id).Stream), Counted, cancellationToken).ConfigureAwait(false);
+        return past is Account.Unknown ? (null, 0, Problems.From(AccountErrors.NotFound)) : (past, shown, null);
+
+        bool Counted(StoredEvent stored)
+        {
+            var counts = until(stored);
+            shown = counts ? Math.Max(shown, stored.Position) : shown;
+            return counts;
+        }
     }
 
     private async Task<MarketView> MarketAsOfAsync(MarketId id, Func<StoredEvent, bool> until, CancellationToken cancellationToken)

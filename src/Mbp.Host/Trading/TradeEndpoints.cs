@@ -99,7 +99,7 @@ internal static class TradeEndpoints
     }
 
     private static async Task<Results<Ok<QuoteResponse>, ProblemHttpResult>> QuoteAsync(
-        string id, HttpContext http, Reads reads, string? side, string? outcome, string? amount, string? shares, CancellationToken cancellationToken)
+        string id, HttpContext http, Reads reads, IClock clock, string? side, string? outcome, string? amount, string? shares, CancellationToken cancellationToken)
     {
         using var span = Telemetry.Source.StartActivity("amm.quote", ActivityKind.Internal);
         // The route has one parameter, amount; for a sale it may also be called what it is: shares.
@@ -121,7 +121,7 @@ internal static class TradeEndpoints
 
         // A quote holds for anybody, so the seller of the quote holds whatever is asked for.
         var pool = side == "sell" ? WithHolder(market!.Pool, nobody, outcome!) : market!.Pool;
-        var change = TradeDecider.Change(command!(SystemClock.Instance.GetCurrentInstant()), pool, TradeDecider.Bounds(market.Market));
+        var change = TradeDecider.Change(command!(clock.GetCurrentInstant()), pool, TradeDecider.Bounds(market.Market));
         if (change.Rejection is { } rejection)
         {
             return Problems.From(rejection);
