@@ -138,7 +138,7 @@ public static class MbpHost
         var writer = new LedgerWriter(
             services.GetRequiredService<IEventStore>(), services.GetRequiredService<EventCatalog>(), services.GetRequiredService<IClock>(),
             options.Urls.Split(';')[0], new WriterOptions(), live.Committed,
-            (exception, consequence) => Log.WriterTrouble(log, exception, consequence));
+            new TroubleLog(log).Report);
         live.IsFedHere = () => writer.IsWriter;
         return writer;
     }

@@ -8,6 +8,9 @@ internal static partial class Log
     [LoggerMessage(2, LogLevel.Warning, "{Consequence}")]
     public static partial void WriterTrouble(ILogger logger, Exception exception, string consequence);
 
+    [LoggerMessage(10, LogLevel.Warning, "Still: {Trouble} {Consequence}")]
+    public static partial void WriterTroubleLasts(ILogger logger, string trouble, string consequence);
+
     [LoggerMessage(3, LogLevel.Error, "The read models cannot go on after position {Position}; reads stay at it. Commands are not affected.")]
     public static partial void FollowerStopped(ILogger logger, Exception exception, long position);
 

@@ -198,6 +198,12 @@ public sealed class LedgerWriter : IAsyncDisposable
                 // Shutting down: what was accepted into the queue is still carried out.
             }
 
+            catch (OperationCanceledException) when (!_stopping.IsCancellationRequested)
+            {
+                // The lease is lost: nothing is in hand, and the next lease settles who writes.
+                return;
+            }
+
             batch.Clear();
             while (batch.Count < _options.BatchCommands && _queue.Reader.TryRead(out var submission))
             {
