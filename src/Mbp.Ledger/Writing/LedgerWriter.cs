@@ -193,15 +193,14 @@ public sealed class LedgerWriter : IAsyncDisposable
                     return;
                 }
             }
+            catch (OperationCanceledException) when (!_stopping.IsCancellationRequested)
+            {
+                // The lease is lost: what waits is carried out under the next one.
+                return;
+            }
             catch (OperationCanceledException) when (_queue.Reader.Count > 0)
             {
                 // Shutting down: what was accepted into the queue is still carried out.
-            }
-
-            catch (OperationCanceledException) when (!_stopping.IsCancellationRequested)
-            {
-                // The lease is lost: nothing is in hand, and the next lease settles who writes.
-                return;
             }
 
             batch.Clear();
