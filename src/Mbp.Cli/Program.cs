@@ -1,9 +1,26 @@
 using System.CommandLine;
+using Mbp.Cli.Files;
+using Mbp.Cli.Auditing;
 using Mbp.Cli.Conformance;
+using Mbp.Cli.Importing;
+using Mbp.Cli.Markets;
 using Mbp.Cli.Pricing;
 
+// Exit codes: 0 = done, or the check holds; 1 = the check found a fault; 2 = usage or environment.
 const int Usage = 2;
 
-var parsed = new RootCommand("Operates MBP.") { ConformanceVerb.Create(), TwapVerb.Create() }.Parse(args);
-var result = parsed.Invoke();
-return parsed.Errors.Count > 0 ? Usage : result;
+var root = new RootCommand("Operates MBP.")
+{
+    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(),
+};
+var parsed = root.Parse(args);
+try
+{
+    var result = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return parsed.Errors.Count > 0 ? Usage : result;
+}
+catch (Exception e) when (e is EnvironmentException or Mbp.Ledger.Postgres.PostgresSetupException or IOException or UnauthorizedAccessException or Npgsql.NpgsqlException)
+{
+    await Console.Error.WriteLineAsync($"mbp: {e.Message}");
+    return Usage;
+}

@@ -2,6 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Mbp.Domain;
 using Mbp.Host.Accounts;
+using Mbp.Host.Audit;
+using Mbp.Host.Demo;
 using Mbp.Host.Markets;
 using Mbp.Host.Platform;
 using Mbp.Host.Pricing;
@@ -86,6 +88,11 @@ public static class MbpHost
         services.AddSingleton<Commands>().AddSingleton<Reads>();
         services.AddSingleton<TemplateSeeder>().AddHostedService(s => s.GetRequiredService<TemplateSeeder>());
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
+        if (options.Demo)
+        {
+            services.AddHostedService<DemoWorker>();
+        }
+
         services.AddExceptionHandler<Failures>().AddProblemDetails(problems =>
             problems.CustomizeProblemDetails = context => Problems.AttachTrace(context.ProblemDetails));
         services.AddTracing();
@@ -121,6 +128,7 @@ public static class MbpHost
         TwapEndpoints.Map(v2);
         ResolutionEndpoints.Map(v2);
         AccountEndpoints.Map(v2);
+        AuditEndpoints.Map(v2);
     }
 
     private static LedgerWriter MakeWriter(IServiceProvider services)
@@ -139,7 +147,12 @@ public static class MbpHost
     {
         var (writer, live, log) = (
             app.Services.GetRequiredService<LedgerWriter>(), app.Services.GetRequiredService<LiveLedger>(), app.Services.GetRequiredService<ILogger<LedgerWriter>>());
-        await Task.WhenAny(live.CaughtUp, Task.Delay(TimeSpan.FromSeconds(1))).ConfigureAwait(false);
+        // The first line of the log should say how things stand, not how they stood before anything had begun.
+        for (var until = DateTime.UtcNow.AddSeconds(2); DateTime.UtcNow < until && !(live.CaughtUp.IsCompleted && (writer.IsWriter || writer.OtherHolder is not null));)
+        {
+            await Task.Delay(20).ConfigureAwait(false);
+        }
+
         Log.Listening(log, string.Join(' ', app.Urls), live.Current.Position, writer.IsWriter, database.Keys.Path);
         if (!options.Limits)
         {

@@ -7,11 +7,13 @@ namespace Mbp.Ledger.Postgres;
 /// <summary>Reads events page by page: memory stays bounded, and no transaction stays open behind a slow reader for long.</summary>
 internal sealed class EventReader(NpgsqlDataSource pool)
 {
-    private const int PageSize = 5_000;
+    // Pages grow: whoever wants a few events is not made to wait for thousands, whoever wants all gets them in long strides.
+    private const int FirstPage = 250;
+    private const int LargestPage = 5_000;
 
     private const string Columns = "SELECT seq_id, stream_id, version, id, type, data, timestamp, correlation_id, causation_id, headers FROM mt_events";
 
-    public IAsyncEnumerable<StoredEvent> AllAsync(long after, long upTo, CancellationToken cancellationToken) => PagesAsync(
+    public IAsyncEnumerable<StoredEvent> RangeAsync(long after, long upTo, CancellationToken cancellationToken) => PagesAsync(
         $"{Columns} WHERE seq_id > $1 AND seq_id <= $2 ORDER BY seq_id LIMIT $3", e => e.Position, after, new() { Value = upTo }, cancellationToken);
 
     public IAsyncEnumerable<StoredEvent> StreamAsync(StreamId stream, long after, CancellationToken cancellationToken) => PagesAsync(
@@ -24,11 +26,11 @@ internal sealed class EventReader(NpgsqlDataSource pool)
         var names = new Names();
         await using var connection = await pool.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         var from = new NpgsqlParameter<long> { TypedValue = after };
-        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0, Parameters = { from, scope, new() { Value = PageSize } } };
-        int rows;
-        do
+        var size = new NpgsqlParameter<int> { TypedValue = FirstPage };
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0, Parameters = { from, scope, size } };
+        for (var full = true; full; size.TypedValue = LargestPage)
         {
-            rows = 0;
+            var rows = 0;
             await using var reader = await command.ExecuteReaderAsync(System.Data.CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
@@ -37,8 +39,9 @@ internal sealed class EventReader(NpgsqlDataSource pool)
                 rows++;
                 yield return stored;
             }
+
+            full = rows == size.TypedValue;
         }
-        while (rows == PageSize);
     }
 
     // Bodies travel as jsonb's own bytes, which are UTF-8 text: no string is made of them. What a foreign event lacks reads as empty.

@@ -8,6 +8,8 @@ namespace Mbp.Ledger.Postgres;
 /// </summary>
 public static class ExternalServer
 {
+    private const int Attempts = 20;
+
     /// <exception cref="PostgresSetupException">The server cannot be used as it is; the message says what to do.</exception>
     public static async Task<RoleConnections> ConnectAsync(string connection, CancellationToken cancellationToken)
     {
@@ -74,12 +76,10 @@ public static class ExternalServer
     {
         try
         {
-            foreach (var role in RoleConnections.Roles)
+            foreach (var script in RoleConnections.Roles.Select(RoleScript).Append(GrantScript(login.Database!)))
             {
-                await RunAsync(session, RoleScript(role), cancellationToken).ConfigureAwait(false);
+                await RunAsync(session, script, cancellationToken).ConfigureAwait(false);
             }
-
-            await RunAsync(session, GrantScript(login.Database!), cancellationToken).ConfigureAwait(false);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
@@ -91,24 +91,34 @@ public static class ExternalServer
         }
     }
 
+    // Roles belong to the whole server, and no lock does: another host may be making them at this moment, for this database or another.
     private static async Task RunAsync(NpgsqlConnection session, string sql, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(sql, session);
-        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await using var command = new NpgsqlCommand(sql, session);
+                await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (PostgresException e) when (attempt < Attempts && e.SqlState is (PostgresErrorCodes.DuplicateObject or PostgresErrorCodes.UniqueViolation
+                or PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.InternalError))
+            {
+                // The last one is "tuple concurrently updated".
+                await Task.Delay(100, cancellationToken).ConfigureAwait(false);
+            }
+        }
     }
 
-    // Roles belong to the whole server: another host may be making them at this moment, for another database.
     private static string RoleScript(string role) => $$"""
         DO $$
         BEGIN
           IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{{role}}') THEN
-            BEGIN
-              CREATE ROLE {{role}} NOLOGIN;
-            EXCEPTION WHEN duplicate_object OR unique_violation THEN
-              NULL;
-            END;
+            CREATE ROLE {{role}} NOLOGIN;
           END IF;
-          IF NOT pg_has_role('{{role}}', 'MEMBER') THEN
+          -- Since PostgreSQL 16 who makes a role may administer it, and that is not yet the right to act as it.
+          IF NOT pg_has_role('{{role}}', CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
             GRANT {{role}} TO CURRENT_USER;
           END IF;
         END $$

@@ -85,11 +85,14 @@ public sealed class PostgresEventStore : IEventStore, IAsyncDisposable
     public async IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var head = await HeadAsync(cancellationToken).ConfigureAwait(false);
-        await foreach (var stored in _events.AllAsync(afterPosition, head, cancellationToken).ConfigureAwait(false))
+        await foreach (var stored in ReadRangeAsync(afterPosition, head, cancellationToken).ConfigureAwait(false))
         {
             yield return stored;
         }
     }
+
+    public IAsyncEnumerable<StoredEvent> ReadRangeAsync(long afterPosition, long lastPosition, CancellationToken cancellationToken) =>
+        _events.RangeAsync(afterPosition, lastPosition, cancellationToken);
 
     public async Task<long> HeadAsync(CancellationToken cancellationToken)
     {

@@ -44,7 +44,8 @@ internal sealed class PostgresLease : Lease
 
     public bool Released => Volatile.Read(ref _disposed) != 0;
 
-    public void Lose() => _lost.Cancel();
+    // The token is set at once, and those who registered run elsewhere: this is called inside a commit, which they may want to wait for.
+    public void Lose() => _ = _lost.CancelAsync();
 
     public override async ValueTask DisposeAsync()
     {

@@ -40,6 +40,9 @@ public interface IEventStore
     /// <summary>The events of the whole ledger after a position up to the head at the time of the call, in order.</summary>
     IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken cancellationToken);
 
+    /// <summary>The events after one position up to another, in order.</summary>
+    IAsyncEnumerable<StoredEvent> ReadRangeAsync(long afterPosition, long lastPosition, CancellationToken cancellationToken);
+
     /// <summary>The position of the last event; 0 for an empty ledger.</summary>
     Task<long> HeadAsync(CancellationToken cancellationToken);
 

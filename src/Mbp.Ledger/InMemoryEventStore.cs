@@ -43,10 +43,14 @@ public sealed class InMemoryEventStore(InMemoryLog log) : IEventStore
         }
     }
 
-    public async IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken cancellationToken) =>
+        ReadRangeAsync(afterPosition, log.Head, cancellationToken);
+
+    public async IAsyncEnumerable<StoredEvent> ReadRangeAsync(
+        long afterPosition, long lastPosition, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await Task.Yield();
-        foreach (var stored in log.All(afterPosition))
+        foreach (var stored in log.All(afterPosition).TakeWhile(e => e.Position <= lastPosition))
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return stored;

@@ -99,6 +99,7 @@ public abstract class EventStoreContract : IAsyncLifetime
         Assert.Equal([(a, 1L), (b, 1L), (a, 2L), (b, 2L)], all.TakeLast(4).Select(e => (e.Stream, e.Version)));
         Assert.Equal(2, (await Store.ReadAllAsync(all.Count - 2, None).AllAsync()).Count);
         Assert.Empty(await Store.ReadAllAsync(all.Count, None).AllAsync());
+        Assert.Equal([2L], (await Store.ReadRangeAsync(1, 2, None).AllAsync()).Select(e => e.Position));
     }
 
     [Fact]

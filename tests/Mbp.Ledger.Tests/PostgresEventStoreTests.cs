@@ -102,6 +102,29 @@ public sealed class PostgresEventStoreTests(PostgresFixture database) : EventSto
     }
 
     [Fact]
+    public async Task A_waiter_is_notified_and_does_not_wait_for_the_poll_even_after_its_session_died()
+    {
+        var lease = await AcquireAsync();
+        await using var reader = new PostgresEventStore(database.Connections);
+        for (var round = 0; round < 2; round++)
+        {
+            // The first wait opens the listening session; a poll every half second would need longer than this for ten commits.
+            await Assert.ThrowsAsync<TimeoutException>(() => reader.WaitBeyondAsync(long.MaxValue, None).WaitAsync(TimeSpan.FromSeconds(1)));
+            var waited = System.Diagnostics.Stopwatch.StartNew();
+            for (var i = 0; i < 10; i++)
+            {
+                var waiting = reader.WaitBeyondAsync(await reader.HeadAsync(None), None);
+                await Task.Delay(20);
+                await Store.AppendAsync(lease, new Batch(Event(Stream(), 1)));
+                await waiting;
+            }
+
+            Assert.True(waited.Elapsed < TimeSpan.FromSeconds(2), $"Ten notifications took {waited.Elapsed}.");
+            Assert.Equal(["True"], await PostgresFixture.RowsAsync(database.Superuser, "SELECT bool_and(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"));
+        }
+    }
+
+    [Fact]
     public async Task A_second_shard_needs_a_database_of_its_own()
     {
         await (await AcquireAsync()).DisposeAsync();

@@ -1,3 +1,4 @@
+using Mbp.Cli.Files;
 using System.Numerics;
 using CsvHelper;
 using NodaTime;
@@ -25,7 +26,7 @@ internal static class FreezeCheck
     /// <summary>Every judged end in a file that <c>twap compute</c> wrote, by its rounded figures.</summary>
     public static IEnumerable<FreezeSample> Samples(CsvReader csv, string file, int basisPoints)
     {
-        PriceFile.Require(csv, file, "stream", "t", "window_min", "twap", "last_price", "carry_in", "divergence");
+        CsvFile.Require(csv, file, "stream", "t", "window_min", "twap", "last_price", "carry_in", "divergence");
         while (csv.Read())
         {
             var at = PriceFile.At(csv, file, "t");

@@ -1,5 +1,5 @@
-using System.IO.Compression;
 using CsvHelper;
+using Mbp.Cli.Files;
 using NodaTime;
 using NodaTime.Text;
 
@@ -12,29 +12,26 @@ namespace Mbp.Cli.Pricing;
 /// <param name="AsIs">The price column is the series, whatever the outcome column says.</param>
 internal sealed record PriceSelection(string? Market, string? MarketsFile, string? Outcome, bool AsIs);
 
-/// <summary>A file that is not what a verb needs.</summary>
-internal sealed class PriceFileException(string message) : Exception(message);
-
-/// <summary>Reads CSV files, also .gz, by their column names.</summary>
+/// <summary>Reads a price series by its columns' names.</summary>
 internal static class PriceFile
 {
     /// <summary>The series in a file with columns ts and price; equal times keep the file's order.</summary>
     public static PriceSeries Read(string file, PriceSelection selection)
     {
-        using var csv = Open(file);
-        Require(csv, file, "ts", "price");
-        var byMarket = Has(csv, "market_id");
+        using var csv = CsvFile.Open(file);
+        CsvFile.Require(csv, file, "ts", "price");
+        var byMarket = CsvFile.Has(csv, "market_id");
         if (byMarket && selection.Market is null)
         {
-            throw new PriceFileException($"{file} holds several markets: name one with --market.");
+            throw new EnvironmentException($"{file} holds several markets: name one with --market.");
         }
 
         if (selection.Market is not null)
         {
-            Require(csv, file, "market_id");
+            CsvFile.Require(csv, file, "market_id");
         }
 
-        var outcome = selection.AsIs || !Has(csv, "outcome") ? null : selection.Outcome ?? FirstOutcome(selection, file);
+        var outcome = selection.AsIs || !CsvFile.Has(csv, "outcome") ? null : selection.Outcome ?? FirstOutcome(selection, file);
         var quotes = new List<(Instant At, ExactDecimal Price)>();
         while (csv.Read())
         {
@@ -45,42 +42,14 @@ internal static class PriceFile
             }
         }
 
-        return quotes.Count > 0 ? new PriceSeries(quotes) : throw new PriceFileException($"{file} has no such prices.");
-    }
-
-    public static CsvReader Open(string file)
-    {
-        try
-        {
-            var stream = File.OpenRead(file);
-            return CsvReader.Create(
-                file.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(stream, CompressionMode.Decompress) : stream,
-                new CsvReaderOptions { TrackLineNumbers = true });
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or ArgumentException)
-        {
-            throw new PriceFileException($"{file} cannot be read: {e.Message}");
-        }
-    }
-
-    public static bool Has(CsvReader csv, string column) => csv.Headers.Contains(column, StringComparer.Ordinal);
-
-    public static void Require(CsvReader csv, string file, params ReadOnlySpan<string> columns)
-    {
-        foreach (var column in columns)
-        {
-            if (!Has(csv, column))
-            {
-                throw new PriceFileException($"{file} has no column '{column}'; it has {string.Join(", ", csv.Headers)}.");
-            }
-        }
+        return quotes.Count > 0 ? new PriceSeries(quotes) : throw new EnvironmentException($"{file} has no such prices.");
     }
 
     public static Instant At(CsvReader csv, string file, string column)
     {
         var text = csv.GetString(column);
         var parsed = OffsetDateTimePattern.Rfc3339.Parse(text);
-        return parsed.Success ? parsed.Value.ToInstant() : throw new PriceFileException($"{file}, line {csv.LineNumber}: '{text}' is no RFC 3339 time.");
+        return parsed.Success ? parsed.Value.ToInstant() : throw new EnvironmentException($"{file}, line {csv.LineNumber}: '{text}' is no RFC 3339 time.");
     }
 
     public static ExactDecimal Price(CsvReader csv, string file, string column = "price")
@@ -92,7 +61,7 @@ internal static class PriceFile
         }
         catch (Exception e) when (e is FormatException or OverflowException)
         {
-            throw new PriceFileException($"{file}, line {csv.LineNumber}: '{text}' is no decimal number.");
+            throw new EnvironmentException($"{file}, line {csv.LineNumber}: '{text}' is no decimal number.");
         }
     }
 
@@ -100,11 +69,11 @@ internal static class PriceFile
     {
         if (selection.MarketsFile is null)
         {
-            throw new PriceFileException($"{file} has trades of several outcomes: say which price is meant with --markets FILE, --outcome NAME or --as-is.");
+            throw new EnvironmentException($"{file} has trades of several outcomes: say which price is meant with --markets FILE, --outcome NAME or --as-is.");
         }
 
-        using var csv = Open(selection.MarketsFile);
-        Require(csv, selection.MarketsFile, "market_id", "outcome_a");
+        using var csv = CsvFile.Open(selection.MarketsFile);
+        CsvFile.Require(csv, selection.MarketsFile, "market_id", "outcome_a");
         while (csv.Read())
         {
             if (csv.GetString("market_id") == selection.Market)
@@ -113,6 +82,6 @@ internal static class PriceFile
             }
         }
 
-        throw new PriceFileException($"{selection.MarketsFile} does not have the market '{selection.Market}'.");
+        throw new EnvironmentException($"{selection.MarketsFile} does not have the market '{selection.Market}'.");
     }
 }

@@ -1,3 +1,4 @@
+using Mbp.Cli.Files;
 using System.CommandLine;
 using System.Globalization;
 using CsvHelper;
@@ -52,8 +53,8 @@ public static class TwapVerb
         command.SetAction(parsed => Guarded(parsed, () =>
         {
             var (file, bps, output) = (parsed.GetRequiredValue(input), parsed.GetRequiredValue(threshold), parsed.InvocationConfiguration.Output);
-            using var csv = PriceFile.Open(file);
-            var samples = PriceFile.Has(csv, "window_min")
+            using var csv = CsvFile.Open(file);
+            var samples = CsvFile.Has(csv, "window_min")
                 ? FreezeCheck.Samples(csv, file, bps)
                 : FreezeCheck.Samples(PriceFile.Read(file, Selection(parsed)), NameOf(parsed, file), bps, At(parsed, From), At(parsed, To));
             return FreezeCheck.Write(samples, output) ? 1 : 0;
@@ -67,7 +68,7 @@ public static class TwapVerb
         {
             return run();
         }
-        catch (Exception e) when (e is PriceFileException or InvalidDataException or CsvFormatException or FormatException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is EnvironmentException or InvalidDataException or CsvFormatException or FormatException or IOException or UnauthorizedAccessException)
         {
             parsed.InvocationConfiguration.Error.WriteLine(e.Message);
             return Usage;

@@ -24,6 +24,19 @@ internal static class CreateMarketEndpoints
         v2.MapPost("/markets/preview", PreviewAsync).OperatorsOnly().WithName("previewMarket").WithSummary("What a market would be, with nothing written");
     }
 
+    /// <summary>Creating reads the template, the market (which must not be there yet), its pool, and the account that pays for it.</summary>
+    public static Operation Operation(string template, Func<Instant, CreateMarket> command)
+    {
+        // The ids do not depend on the time; only they are taken from this sample.
+        var sample = command(Instant.MinValue);
+        var states = (
+            Template: TemplateEntry.Fold.Of(Template.StreamOf(template)), Market: Market.Fold.Of(sample.MarketId.Stream),
+            Pool: Pool.Fold.Of(sample.MarketId.Stream), Account: Account.Fold.Of(sample.Account.Stream));
+        return Ledger.Writing.Operation.On(
+            [states.Template, states.Market, states.Pool, states.Account],
+            (read, at) => CreateMarketDecider.Decide(command(at), read.Get(states.Template), read.Get(states.Market), read.Get(states.Pool), read.Get(states.Account)));
+    }
+
     private static async Task<Results<Ok<MarketCreatedResponse>, ProblemHttpResult>> CreateAsync(
         CreateMarketRequest request, HttpContext http, Commands commands, MbpOptions options, CancellationToken cancellationToken)
     {
@@ -33,17 +46,9 @@ internal static class CreateMarketEndpoints
             return problem;
         }
 
-        var (template, sample) = (request.Template!, command!(Instant.MinValue));
-        var (id, account) = (sample.MarketId, sample.Account);
-        var states = (
-            Template: TemplateEntry.Fold.Of(Template.StreamOf(template)), Market: Market.Fold.Of(id.Stream),
-            Pool: Pool.Fold.Of(id.Stream), Account: Account.Fold.Of(account.Stream));
-        var operation = Operation.On(
-            [states.Template, states.Market, states.Pool, states.Account],
-            (read, at) => CreateMarketDecider.Decide(command(at), read.Get(states.Template), read.Get(states.Market), read.Get(states.Pool), read.Get(states.Account)));
         // Parameters in another order are the same command.
         var ordered = request with { Params = request.Params?.OrderBy(p => p.Key, StringComparer.Ordinal).ToDictionary() };
-        var outcome = await commands.SendAsync(http, operation, ordered, cancellationToken);
+        var outcome = await commands.SendAsync(http, Operation(request.Template!, command!), ordered, cancellationToken);
         return outcome.Rejection is { } rejection
             ? Problems.From(rejection)
             // Of a repeated request, the id that the first one made.

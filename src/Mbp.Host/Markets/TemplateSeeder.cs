@@ -34,7 +34,7 @@ internal sealed class TemplateSeeder(LedgerWriter writer, ILogger<TemplateSeeder
                     _done.TrySetResult();
                 }
             }
-            catch (Exception e) when (e is LedgerBusyException or NotWriterException or Ledger.UnknownOutcomeException)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 Log.WorkerTrouble(log, e, "the built-in templates");
             }

@@ -22,7 +22,7 @@ internal sealed class CommandRetention(Database database, LedgerWriter writer, I
             {
                 await database.Store.DeleteOldCommandsAsync(clock.GetCurrentInstant() - Kept, stoppingToken).ConfigureAwait(false);
             }
-            catch (Npgsql.NpgsqlException e)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 Log.WorkerTrouble(log, e, "the retention of idempotency keys");
             }

@@ -7,10 +7,9 @@ namespace Mbp.Host.Platform;
 public sealed class Database : IAsyncDisposable
 {
     private readonly EmbeddedPostgres? _embedded;
-    private readonly string? _temporary;
 
-    private Database(RoleConnections connections, PostgresEventStore store, OperatorKeys keys, EmbeddedPostgres? embedded, string? temporary) =>
-        (Connections, Store, Keys, _embedded, _temporary) = (connections, store, keys, embedded, temporary);
+    private Database(RoleConnections connections, PostgresEventStore store, OperatorKeys keys, EmbeddedPostgres? embedded) =>
+        (Connections, Store, Keys, _embedded) = (connections, store, keys, embedded);
 
     public RoleConnections Connections { get; }
 
@@ -23,8 +22,13 @@ public sealed class Database : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(say);
-        var temporary = options.Ephemeral && options.Data == new MbpOptions().Data ? Directory.CreateTempSubdirectory("mbp-").FullName : null;
-        var data = Path.GetFullPath(temporary ?? options.Data);
+        var data = Path.GetFullPath(options.Data);
+        if (options.Ephemeral && File.Exists(Path.Combine(data, "postgres-password")))
+        {
+            // Its connections.json holds the only passwords of that ledger; a throw-away database must not replace them.
+            throw new PostgresSetupException($"{data} holds a ledger. Give --ephemeral a folder of its own with --data, for its keys and connection strings.");
+        }
+
         Directory.CreateDirectory(data);
         EmbeddedPostgres? embedded = null;
         try
@@ -43,7 +47,7 @@ public sealed class Database : IAsyncDisposable
 
             await Migrations.Ledger.RunAsync(connections.Owner, cancellationToken).ConfigureAwait(false);
             connections.Save(Path.Combine(data, "connections.json"));
-            return new Database(connections, new PostgresEventStore(connections, options.Shard), OperatorKeys.LoadOrCreate(data), embedded, temporary);
+            return new Database(connections, new PostgresEventStore(connections, options.Shard), OperatorKeys.LoadOrCreate(data), embedded);
         }
         catch
         {
@@ -62,11 +66,6 @@ public sealed class Database : IAsyncDisposable
         if (_embedded is not null)
         {
             await _embedded.DisposeAsync().ConfigureAwait(false);
-        }
-
-        if (_temporary is not null)
-        {
-            Directory.Delete(_temporary, recursive: true);
         }
     }
 }

@@ -23,6 +23,9 @@ internal static partial class Log
     [LoggerMessage(7, LogLevel.Information, "{Message}")]
     public static partial void Database(ILogger logger, string message);
 
+    [LoggerMessage(9, LogLevel.Information, "The demo is there: {Markets} markets, {Trades} trades.")]
+    public static partial void DemoDone(ILogger logger, int markets, int trades);
+
     [LoggerMessage(8, LogLevel.Warning, "The command {Subject} of a worker was refused: {Code}")]
     public static partial void WorkerRefused(ILogger logger, string subject, string code);
 }

@@ -65,9 +65,19 @@ public sealed record IssuedKey(string KeyId, AccountId Account, ImmutableArray<A
 /// <summary>
 /// All read models at one position: immutable, and replaced as a whole after each commit, so a reader never sees half a command.
 /// </summary>
+/// <param name="Position">The last event that is in it.</param>
+/// <param name="At">That event's time.</param>
+/// <param name="GrantedUnits">All credits ever granted, in units of 1e-8.</param>
+/// <param name="Markets">By id.</param>
+/// <param name="MarketsInOrder">Ids, oldest first.</param>
+/// <param name="Accounts">By id.</param>
+/// <param name="KeysByHash">API keys in force, by their SHA-256.</param>
+/// <param name="Templates">The newest version of each.</param>
+/// <param name="Due">What the market clock has to do, and when.</param>
 public sealed record LedgerView(
     long Position,
     Instant At,
+    Int128 GrantedUnits,
     ImmutableDictionary<string, MarketView> Markets,
     ImmutableList<string> MarketsInOrder,
     ImmutableDictionary<AccountId, AccountView> Accounts,
@@ -78,6 +88,7 @@ public sealed record LedgerView(
     public static LedgerView Empty { get; } = new(
         0,
         Instant.MinValue,
+        0,
         ImmutableDictionary.Create<string, MarketView>(StringComparer.Ordinal),
         [],
         ImmutableDictionary<AccountId, AccountView>.Empty,
@@ -95,7 +106,7 @@ public sealed record LedgerView(
         ArgumentNullException.ThrowIfNull(events);
         var (markets, accounts, keys, templates, due, order) =
             (Markets.ToBuilder(), Accounts.ToBuilder(), KeysByHash.ToBuilder(), Templates.ToBuilder(), Due.ToBuilder(), MarketsInOrder);
-        var (position, at) = (Position, At);
+        var (position, at, granted) = (Position, At, GrantedUnits);
         foreach (var recorded in events)
         {
             if (recorded.Position != position + 1)
@@ -119,7 +130,7 @@ public sealed record LedgerView(
         }
 
         return new LedgerView(
-            position, at, markets.ToImmutable(), order, accounts.ToImmutable(), keys.ToImmutable(), templates.ToImmutable(), due.ToImmutable());
+            position, at, granted, markets.ToImmutable(), order, accounts.ToImmutable(), keys.ToImmutable(), templates.ToImmutable(), due.ToImmutable());
 
         void ApplyToMarket(Recorded recorded)
         {
@@ -158,6 +169,9 @@ public sealed record LedgerView(
             accounts[id] = account with { Account = Domain.Accounts.Account.Fold.Apply(account.Account, recorded.Data), Position = recorded.Position };
             switch (recorded.Data)
             {
+                case CreditsGranted e:
+                    granted += e.Amount.Units;
+                    break;
                 case ApiKeyIssued e:
                     keys[e.KeySha256] = new IssuedKey(e.KeyId, id, [.. e.Scopes]);
                     break;

@@ -313,6 +313,11 @@ public sealed class LedgerWriter : IAsyncDisposable
             await SettleUnknownAsync(pending).ConfigureAwait(false);
             throw;
         }
+        catch (StoreUnavailableException e)
+        {
+            pending.Fail(new LedgerBusyException($"The database cannot take it now; nothing was written. Try again. ({e.Message})"));
+            throw;
+        }
         catch (FencedException)
         {
             pending.Fail(new NotWriterException(OtherHolder));
@@ -367,7 +372,7 @@ public sealed class LedgerWriter : IAsyncDisposable
             return false;
         }
 
-        await foreach (var stored in _store.ReadAllAsync(pending.LastPosition - 1, CancellationToken.None).ConfigureAwait(false))
+        await foreach (var stored in _store.ReadRangeAsync(pending.LastPosition - 1, pending.LastPosition, CancellationToken.None).ConfigureAwait(false))
         {
             return stored.Id == id;
         }
@@ -418,13 +423,10 @@ public sealed class LedgerWriter : IAsyncDisposable
                 var events = new List<Recorded>(record.EventCount);
                 if (record.EventCount > 0)
                 {
-                    await foreach (var stored in _store.ReadAllAsync(record.LastPosition - record.EventCount, CancellationToken.None).ConfigureAwait(false))
+                    await foreach (var stored in _store
+                        .ReadRangeAsync(record.LastPosition - record.EventCount, record.LastPosition, CancellationToken.None).ConfigureAwait(false))
                     {
                         events.Add(_catalog.Decode(stored));
-                        if (events.Count == record.EventCount)
-                        {
-                            break;
-                        }
                     }
                 }
 

@@ -1,0 +1,102 @@
+using System.CommandLine;
+using Mbp.Cli.Api;
+using Mbp.Cli.Files;
+using Mbp.Ledger.Postgres;
+using Mbp.Ledger.Postgres.Embedded;
+
+namespace Mbp.Cli.Auditing;
+
+/// <summary><c>mbp audit replay</c>: the ledger again from its first event, trusting nothing but the events.</summary>
+internal static class AuditVerb
+{
+    public static Command Create()
+    {
+        var market = new Option<string?>("--market") { Description = "Show this market's final state, too; the whole ledger is gone through all the same." };
+        var to = new Option<long?>("--to") { Description = "Stop after the command at this position." };
+        var postgres = new Option<string?>("--postgres") { Description = "The database, where it is not the data folder's." };
+        var json = new Option<bool>("--json") { Description = "One JSON object." };
+        var host = new HostConnection();
+        var replay = new Command("replay", "Folds the ledger again, asks every decider again, and holds each invariant to every position.") { market, to, postgres, json };
+        host.AddTo(replay);
+        replay.SetAction(async (parsed, cancellationToken) =>
+        {
+            var data = host.Data(parsed);
+            await using var database = await LedgerAccess.OpenAsync(data, parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
+            var live = await LiveDigest.TryGetAsync(host, parsed, cancellationToken).ConfigureAwait(false);
+            var run = new ReplayRun(database.Store, live);
+            var head = await database.Store.HeadAsync(cancellationToken).ConfigureAwait(false);
+            await Importing.Progress.ShowAsync(
+                "events", Math.Min(head, parsed.GetValue(to) ?? head), () => run.Audit.Position, run.GoAsync(parsed.GetValue(to), cancellationToken)).ConfigureAwait(false);
+            var output = parsed.InvocationConfiguration.Output;
+            await output.WriteLineAsync(parsed.GetValue(json) ? run.ToJson() : run.ToText(parsed.GetValue(market))).ConfigureAwait(false);
+            return run.Holds ? 0 : 1;
+        });
+        return new Command("audit", "Checks the ledger.") { replay };
+    }
+}
+
+/// <summary>The database of a host, running or not: where nothing answers, the embedded server is started for the time of the command.</summary>
+internal sealed class LedgerAccess(PostgresEventStore store, EmbeddedPostgres? embedded) : IAsyncDisposable
+{
+    public PostgresEventStore Store => store;
+
+    public static async Task<LedgerAccess> OpenAsync(string data, string? postgres, CancellationToken cancellationToken)
+    {
+        if (postgres is not null)
+        {
+            return new LedgerAccess(new PostgresEventStore(await ExternalServer.ConnectAsync(postgres, cancellationToken).ConfigureAwait(false)), null);
+        }
+
+        var connections = RoleConnections.Load(Path.Combine(data, "connections.json"))
+                          ?? throw new EnvironmentException($"There is no ledger in {data}: connections.json is missing. Is --data the host's data folder?");
+        if (await AnswersAsync(connections, cancellationToken).ConfigureAwait(false))
+        {
+            return new LedgerAccess(new PostgresEventStore(connections), null);
+        }
+
+        var embedded = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(Path.GetFullPath(data)), cancellationToken).ConfigureAwait(false);
+        return new LedgerAccess(new PostgresEventStore(embedded.Connections), embedded);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await store.DisposeAsync().ConfigureAwait(false);
+        if (embedded is not null)
+        {
+            await embedded.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<bool> AnswersAsync(RoleConnections connections, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var pool = connections.Open(RoleConnections.ReaderRole);
+            await using var session = await pool.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (Npgsql.NpgsqlException)
+        {
+            return false;
+        }
+    }
+}
+
+/// <summary>The running host's hash over its read models, at the position that they showed.</summary>
+internal sealed record LiveDigest(string Digest, long Position)
+{
+    /// <summary>Null when no host answers: then there is nothing live to compare with, and the report says so.</summary>
+    public static async Task<LiveDigest?> TryGetAsync(HostConnection host, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var api = host.Client(parsed, patience: TimeSpan.Zero);
+            var answer = await api.GetAsync("/v2/audit/digest", cancellationToken).ConfigureAwait(false);
+            return answer.IsOk ? new LiveDigest(answer.Text("digest"), answer.Number("position")) : null;
+        }
+        catch (EnvironmentException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,142 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Mbp.Domain;
+using Mbp.Domain.Audit;
+using Mbp.Domain.Units;
+using Mbp.Ledger;
+
+namespace Mbp.Cli.Auditing;
+
+/// <summary>One replay: commands in order into the audit, the host's digest compared on the way, and the report.</summary>
+internal sealed class ReplayRun(IEventStore store, LiveDigest? live)
+{
+    private readonly Stopwatch _watch = new();
+    private string? _unreadable;
+    private string? _digest;
+
+    public LedgerAudit Audit { get; } = new();
+
+    public bool Holds => Audit.Report.Holds && _unreadable is null && _digest is not "DIFFERENT";
+
+    public async Task GoAsync(long? to, CancellationToken cancellationToken)
+    {
+        _watch.Start();
+        var catalog = Slices.Catalog();
+        var command = new List<Recorded>();
+        try
+        {
+            await foreach (var stored in store.ReadAllAsync(0, cancellationToken).ConfigureAwait(false))
+            {
+                if (command.Count > 0 && command[^1].Stored.CausationId != stored.CausationId)
+                {
+                    Take(command);
+                    command.Clear();
+                    if (Audit.Position >= to)
+                    {
+                        break;
+                    }
+                }
+
+                command.Add(catalog.Decode(stored));
+            }
+
+            if (command.Count > 0)
+            {
+                Take(command);
+            }
+        }
+        catch (Exception e) when (e is UnknownEventTypeException or UnreadableEventException)
+        {
+            // Nothing after it can be vouched for.
+            _unreadable = e.Message;
+        }
+
+        _watch.Stop();
+    }
+
+    public string ToText(string? market)
+    {
+        var (report, text) = (Audit.Report, new StringBuilder());
+        var seconds = Math.Max(_watch.Elapsed.TotalSeconds, 0.001);
+        text.Append(CultureInfo.InvariantCulture, $"replayed   {Audit.Position} events in {Audit.Commands} commands, {Audit.Position / seconds:0} events/s\n");
+        text.Append(CultureInfo.InvariantCulture, $"redecided  {Audit.Redecided} commands\n");
+        text.Append(CultureInfo.InvariantCulture, $"credits    granted {WideDecimal.Format(Audit.GrantedUnits)} = accounts {WideDecimal.Format(Audit.AccountUnits)} + markets {WideDecimal.Format(Audit.MarketUnits)}\n");
+        text.Append(CultureInfo.InvariantCulture, $"read models {DigestLine()}\n\n");
+        foreach (var check in Enum.GetValues<Check>())
+        {
+            var faults = report.Faults.Count(f => f.Check == check);
+            text.Append(CultureInfo.InvariantCulture, $"{(faults == 0 ? report.CountOf(check) == 0 ? "none" : "ok" : "FAIL"),-5} {AuditWords.Of(check),-62} {report.CountOf(check),9} checks{(faults == 0 ? "" : $", {faults} faults")}\n");
+        }
+
+        foreach (var fault in report.Faults)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\nFAULT at position {fault.Position} ({fault.Check}): {fault.What}");
+        }
+
+        if (_unreadable is not null)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\nSTOPPED after position {Audit.Position}: {_unreadable}");
+        }
+
+        if (market is not null)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n{(Audit.States.Markets.TryGetValue(market, out var states) ? $"market {market}: {states.Pool.Prices}, reserves {states.Pool.Reserves}, locked {states.Pool.Locked}, {states.Resolution.GetType().Name}, {states.Settlement.GetType().Name}" : $"There is no market {market}.")}\n");
+        }
+
+        return text.Append(CultureInfo.InvariantCulture, $"\n{(Holds ? "the ledger holds" : "THE LEDGER DOES NOT HOLD")}").ToString();
+    }
+
+    public string ToJson() => JsonSerializer.Serialize(
+        new
+        {
+            events = Audit.Position, commands = Audit.Commands, redecided = Audit.Redecided,
+            eventsPerSecond = Math.Round(Audit.Position / Math.Max(_watch.Elapsed.TotalSeconds, 0.001)),
+            granted = WideDecimal.Format(Audit.GrantedUnits), accounts = WideDecimal.Format(Audit.AccountUnits), markets = WideDecimal.Format(Audit.MarketUnits),
+            readModels = DigestLine(),
+            checks = Enum.GetValues<Check>().ToDictionary(c => c.ToString(), Audit.Report.CountOf),
+            faults = Audit.Report.Faults, faultCount = Audit.Report.FaultCount, stopped = _unreadable, holds = Holds,
+        },
+        Importing.ImportReport.Json);
+
+    private void Take(List<Recorded> command)
+    {
+        Audit.Observe(command);
+        if (live is not null && Audit.Position == live.Position)
+        {
+            var digest = LedgerDigest.Of(
+                Audit.States.Accounts, Audit.States.Markets.Select(m => KeyValuePair.Create(m.Key, m.Value.Pool)));
+            _digest = digest == live.Digest ? "equal" : "DIFFERENT";
+        }
+    }
+
+    private string DigestLine() =>
+        live is null ? "not compared: no host answers"
+        : _digest is null ? $"not compared: the host shows position {live.Position}, which the replay did not reach"
+        : $"{_digest} to the host's at position {live.Position} (every balance, pool and price)";
+}
+
+/// <summary>The checks in words, with the requirements' ids.</summary>
+internal static class AuditWords
+{
+    public static string Of(Check check) => check switch
+    {
+        Check.Order => "order: positions and versions without a gap, time never back",
+        Check.Decision => "S3.INV5 the decider, asked again, says the same",
+        Check.NoNegative => "Q4.I1 no negative balance",
+        Check.Conservation => "Q4.I2 accounts + markets = grants, after every command",
+        Check.CompleteSets => "Q4.I2 reserve + holdings = complete sets, per outcome",
+        Check.OneResolution => "Q4.I3 one final value for a market",
+        Check.SettlementPlan => "Q4.I4 the settlement plan follows from the market alone",
+        Check.NoEarlyPayout => "Q4.I5 no payout before the value is final",
+        Check.LiquidityShares => "Q4.I6 sum of LP shares = LP supply",
+        Check.NoOverflow => "Q4.I7 no overflow, every fold checked",
+        Check.NoLateTrade => "S4.I1, Q4.I8 no trade after close or in a hard halt",
+        Check.PoolInvariant => "D6 the product never falls, moves below 1e-9",
+        Check.Prices => "D2 quoted prices are the pool's",
+        Check.ResolutionEvidence => "S3.INV1 source, evidence and trace for every resolution",
+        Check.SettledInFull => "settled markets paid what was planned",
+        _ => throw new InvalidOperationException($"{check} has no words."),
+    };
+}

@@ -1,0 +1,65 @@
+using System.CommandLine;
+using System.Text.Json;
+using Mbp.Cli.Api;
+using Mbp.Cli.Files;
+
+namespace Mbp.Cli.Markets;
+
+/// <summary><c>mbp market create TEMPLATE "Question"</c> and <c>mbp market preview ...</c> (C1, C2).</summary>
+internal static class MarketVerb
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static Command Create() => new("market", "Makes markets from templates.")
+    {
+        Verb("create", "Creates a market from a template.", "/v2/markets"),
+        Verb("preview", "Shows what the market would be; writes nothing.", "/v2/markets/preview"),
+    };
+
+    private static Command Verb(string name, string description, string path)
+    {
+        var template = new Argument<string>("template") { Description = "Such as TPL-YESNO-01." };
+        var question = new Argument<string>("question") { Description = "What is asked." };
+        var account = new Option<string>("--account") { Description = "Who opens the pool.", DefaultValueFactory = _ => "house" };
+        var liquidity = new Option<string>("--liquidity") { Description = "CE$ for the pool.", DefaultValueFactory = _ => "12500" };
+        var probability = new Option<string?>("--probability") { Description = "The first outcome's opening price." };
+        var closesAt = new Option<string?>("--closes-at") { Description = "UTC instant; the template's default otherwise." };
+        var ruleset = new Option<string?>("--ruleset") { Description = "default or replay." };
+        var parameters = new Option<string[]>("--param") { Description = "A parameter of the template, as key=value; may be given again." };
+        var grant = new Option<bool>("--grant") { Description = "Also open the account and grant it the credits, where it lacks them (development)." };
+        var host = new HostConnection();
+        var command = new Command(name, description) { template, question, account, liquidity, probability, closesAt, ruleset, parameters, grant };
+        host.AddTo(command);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var given = new Dictionary<string, string>(StringComparer.Ordinal);
+            foreach (var pair in parsed.GetValue(parameters) ?? [])
+            {
+                var at = pair.IndexOf('=', StringComparison.Ordinal);
+                given[at > 0 ? pair[..at] : throw new EnvironmentException($"--param takes key=value, not '{pair}'.")] = pair[(at + 1)..];
+            }
+
+            using var api = host.Client(parsed);
+            var key = $"cli:{Guid.CreateVersion7():N}";
+            if (parsed.GetValue(grant))
+            {
+                var id = parsed.GetValue(account)!;
+                await api.PostAsync("/v2/accounts", $"{key}:account", new { id }, cancellationToken).ConfigureAwait(false);
+                await api.PostAsync(
+                    $"/v2/accounts/{Uri.EscapeDataString(id)}/credits", $"{key}:grant", new { amount = parsed.GetValue(liquidity), reason = "mbp market create --grant" },
+                    cancellationToken).ConfigureAwait(false);
+            }
+
+            var body = new Dictionary<string, object?>
+            {
+                ["template"] = parsed.GetRequiredValue(template), ["question"] = parsed.GetRequiredValue(question), ["account"] = parsed.GetValue(account),
+                ["liquidity"] = parsed.GetValue(liquidity), ["probability"] = parsed.GetValue(probability), ["closesAt"] = parsed.GetValue(closesAt),
+                ["ruleset"] = parsed.GetValue(ruleset), ["params"] = given.Count == 0 ? null : given,
+            };
+            var answer = await api.PostAsync(path, key, body, cancellationToken).ConfigureAwait(false);
+            await parsed.InvocationConfiguration.Output.WriteLineAsync(answer.Body.ToJsonString(Indented)).ConfigureAwait(false);
+            return answer.IsOk ? 0 : 1;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,91 @@
+namespace Mbp.Domain.Audit;
+
+/// <summary>What an audit looks at. The ids are the requirements' (docs/glossary.md, "Invariants").</summary>
+public enum Check
+{
+    /// <summary>Positions 1, 2, 3, ... and versions 1, 2, 3, ... in every stream; time never goes back.</summary>
+    Order,
+
+    /// <summary>S3.INV5: the decider, asked again, says the same to the unit.</summary>
+    Decision,
+
+    /// <summary>Q4.I1: no balance, holding, reserve or LP share below zero.</summary>
+    NoNegative,
+
+    /// <summary>Q4.I2: accounts + pools + fees + dust = grants, after every command.</summary>
+    Conservation,
+
+    /// <summary>Q4.I2 within a market: for every outcome, reserve + holdings = complete sets.</summary>
+    CompleteSets,
+
+    /// <summary>Q4.I3: at most one final value for a market.</summary>
+    OneResolution,
+
+    /// <summary>Q4.I4: the settlement plan follows from the market alone, root for root.</summary>
+    SettlementPlan,
+
+    /// <summary>Q4.I5: no payout before the value is final.</summary>
+    NoEarlyPayout,
+
+    /// <summary>Q4.I6: the sum of LP shares = the LP supply.</summary>
+    LiquidityShares,
+
+    /// <summary>Q4.I7: no overflow; every fold ran with checked arithmetic.</summary>
+    NoOverflow,
+
+    /// <summary>S4.I1 and Q4.I8: no trade after the close, nor while the market is halted hard.</summary>
+    NoLateTrade,
+
+    /// <summary>D6: the product never falls, and moves by less than 1e-9 in a swap.</summary>
+    PoolInvariant,
+
+    /// <summary>D2: the prices that an event quotes are those of its pool.</summary>
+    Prices,
+
+    /// <summary>S3.INV1: every resolution has a source, evidence and a trace.</summary>
+    ResolutionEvidence,
+
+    /// <summary>A market that is settled has paid exactly what its plan said.</summary>
+    SettledInFull,
+}
+
+/// <param name="Check">What was looked at.</param>
+/// <param name="Position">Where.</param>
+/// <param name="What">What is wrong.</param>
+public sealed record AuditFault(Check Check, long Position, string What);
+
+/// <summary>How often each check was made, and what it found.</summary>
+public sealed class AuditReport
+{
+    /// <summary>More faults than this are counted, not kept: a broken ledger must not fill the memory.</summary>
+    public const int KeptFaults = 100;
+
+    private readonly long[] _counts = new long[Enum.GetValues<Check>().Length];
+    private readonly List<AuditFault> _faults = [];
+
+    public IReadOnlyList<AuditFault> Faults => _faults;
+
+    public long FaultCount { get; private set; }
+
+    public long CountOf(Check check) => _counts[(int)check];
+
+    public bool Holds => FaultCount == 0;
+
+    internal void Record(Check check, bool holds, long position, string what)
+    {
+        _counts[(int)check]++;
+        if (!holds)
+        {
+            Fail(check, position, what);
+        }
+    }
+
+    internal void Fail(Check check, long position, string what)
+    {
+        FaultCount++;
+        if (_faults.Count < KeptFaults)
+        {
+            _faults.Add(new AuditFault(check, position, what));
+        }
+    }
+}

@@ -1,0 +1,238 @@
+using Mbp.Domain.Accounts;
+using Mbp.Domain.Markets;
+using Mbp.Domain.Resolution;
+using Mbp.Domain.Settlement;
+using Mbp.Domain.Trading;
+using Mbp.Ledger;
+using NodaTime;
+
+namespace Mbp.Domain.Audit;
+
+/// <summary>
+/// Goes through a ledger from its first event, command by command: folds everything again, asks every decider again, and holds each invariant
+/// to every position. It trusts nothing but the events.
+/// </summary>
+public sealed class LedgerAudit
+{
+    private readonly Dictionary<StreamId, long> _versions = [];
+    private readonly Dictionary<string, Running> _running = new(StringComparer.Ordinal);
+
+    // Sums over the whole ledger outgrow one value's range.
+    private Int128 _granted;
+    private Int128 _inAccounts;
+    private Int128 _inMarkets;
+    private Instant _lastAt = Instant.MinValue;
+
+    public AuditStates States { get; } = new();
+
+    public AuditReport Report { get; } = new();
+
+    /// <summary>The last position that was gone through.</summary>
+    public long Position { get; private set; }
+
+    public long Commands { get; private set; }
+
+    public long Redecided { get; private set; }
+
+    /// <summary>CE$ granted, in units.</summary>
+    public Int128 GrantedUnits => _granted;
+
+    /// <summary>CE$ in accounts, in units.</summary>
+    public Int128 AccountUnits => _inAccounts;
+
+    /// <summary>CE$ in markets, in units: complete sets and fees of the unsettled, dust of the settled.</summary>
+    public Int128 MarketUnits => _inMarkets;
+
+    /// <summary>Goes through one command's events, all of them and in order.</summary>
+    public void Observe(IReadOnlyList<Recorded> command)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        Commands++;
+        foreach (var recorded in command)
+        {
+            CheckOrder(recorded);
+        }
+
+        var last = command[^1].Position;
+        try
+        {
+            CheckDecision(command, last);
+            foreach (var recorded in command)
+            {
+                Fold(recorded);
+            }
+        }
+        catch (OverflowException e)
+        {
+            Report.Fail(Check.NoOverflow, last, e.Message);
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or KeyNotFoundException)
+        {
+            // What does not fold cannot be followed any further in this stream; the other streams can.
+            Report.Fail(Check.Decision, last, $"The command does not fold: {e.Message}");
+        }
+
+        var sum = _inAccounts + _inMarkets;
+        Report.Record(Check.Conservation, sum == _granted, last, $"granted {_granted} units, found {sum}");
+        Position = last;
+    }
+
+    private void CheckOrder(Recorded recorded)
+    {
+        var version = _versions[recorded.Stream] = _versions.GetValueOrDefault(recorded.Stream) + 1;
+        var previous = Position;
+        Position = recorded.Position;
+        Report.Record(
+            Check.Order, recorded.Position == previous + 1 && recorded.Version == version && recorded.At >= _lastAt, recorded.Position,
+            $"{recorded.Stream}: position {recorded.Position} after {previous}, version {recorded.Version} where {version} is due, at {recorded.At} after {_lastAt}");
+        _versions[recorded.Stream] = recorded.Version;
+        _lastAt = Instant.Max(_lastAt, recorded.At);
+    }
+
+    private void CheckDecision(IReadOnlyList<Recorded> command, long position)
+    {
+        if (Redecision.Of(command, States) is not { } decision)
+        {
+            return;
+        }
+
+        Redecided++;
+        var same = decision.Rejection is null
+                   && decision.Events.Length == command.Count
+                   && decision.Events.Zip(command).All(pair => pair.First.Stream == pair.Second.Stream && pair.First.Event.Equals(pair.Second.Data));
+        Report.Record(Check.Decision, same, position, same ? "" : Difference(decision, command));
+    }
+
+    private static string Difference(Decision<StreamEvent> decision, IReadOnlyList<Recorded> command)
+    {
+        if (decision.Rejection is { } rejection)
+        {
+            return $"the ledger has {command[^1].Stored.Type}, the decider refuses: {rejection.Code}";
+        }
+
+        for (var i = 0; i < Math.Max(decision.Events.Length, command.Count); i++)
+        {
+            var (asked, stored) = (i < decision.Events.Length ? decision.Events[i].Event : null, i < command.Count ? command[i].Data : null);
+            if (!Equals(asked, stored))
+            {
+                return $"the decider says {asked}, the ledger has {stored}";
+            }
+        }
+
+        return "the events are in other streams";
+    }
+
+    private void Fold(Recorded recorded)
+    {
+        switch (recorded.Stream.Category)
+        {
+            case "account":
+                var account = new AccountId(recorded.Stream.Key);
+                var before = States.BalanceUnits(account);
+                States.Apply(recorded.Stream, recorded.Data);
+                _inAccounts += States.BalanceUnits(account) - before;
+                _granted += recorded.Data is CreditsGranted grant ? grant.Amount.Units : 0;
+                Report.Record(Check.NoNegative, States.BalanceUnits(account) >= 0, recorded.Position, $"the balance of {account} is negative");
+                break;
+            case "market" or "resolution":
+                FoldMarket(recorded);
+                break;
+            default:
+                States.Apply(recorded.Stream, recorded.Data);
+                break;
+        }
+
+        Report.Record(Check.NoOverflow, true, recorded.Position, "");
+    }
+
+    private void FoldMarket(Recorded recorded)
+    {
+        var id = new MarketId(recorded.Stream.Key);
+        var before = States.Market(id);
+        CheckBefore(id, before, recorded);
+        States.Apply(recorded.Stream, recorded.Data);
+        var after = States.Market(id);
+        _inMarkets += after.HeldUnits - before.HeldUnits;
+        if (recorded.Data is PoolEvent change)
+        {
+            CheckPool(id, before.Pool, after.Pool, change, recorded.Position);
+        }
+    }
+
+    /// <summary>What an event must not follow, whatever the folds think of it.</summary>
+    private void CheckBefore(MarketId id, MarketStates before, Recorded recorded)
+    {
+        var position = recorded.Position;
+        switch (recorded.Data)
+        {
+            case TradeExecuted e:
+                Report.Record(Check.NoLateTrade, MarketDecider.WhyNoTrade(before.Market, e.At) is null, position, $"a trade on {id}, which did not trade then");
+                break;
+            case ResolutionDetermined e:
+                Report.Record(
+                    Check.ResolutionEvidence, e.EvidenceUri.Length > 0 && e.DecidedBy.Count > 0 && recorded.Stored.CorrelationId.Length > 0, position,
+                    $"{id} is determined without a source, evidence or trace");
+                break;
+            case ResolutionFinished or MarketVoided:
+                Report.Record(
+                    Check.OneResolution, before.Resolution is not (MarketResolution.Finished or MarketResolution.Voided), position, $"{id} is final twice");
+                break;
+            case SettlementPlanned e:
+                var plan = States.PlanOf(id);
+                Report.Record(
+                    Check.SettlementPlan, plan.Root.ToString() == e.Root && plan.Dust == e.Dust && plan.FeeDust == e.FeeDust, position,
+                    $"the plan of {id} has root {plan.Root}, the ledger says {e.Root}");
+                break;
+            case PayoutRecorded:
+                Report.Record(Check.NoEarlyPayout, SettlementDecider.FinalVector(before.Resolution) is not null, position, $"{id} pays before its value is final");
+                break;
+            case MarketSettled e when before.Settlement is MarketSettlement.Paying paying:
+                Report.Record(
+                    Check.SettledInFull,
+                    paying.Paid == e.Paid && paying.Done == paying.Plan.Payouts
+                    && e.Locked.Units + e.Fees.Units == e.Paid.Units + e.Dust.Units + e.FeeDust.Units,
+                    position, $"{id}: paid {paying.Paid} in {paying.Done} payouts, planned {paying.Plan.Total} in {paying.Plan.Payouts}");
+                break;
+        }
+    }
+
+    /// <summary>Keeps running sums, so that a market with many holders costs no more at each trade than one with few.</summary>
+    private void CheckPool(MarketId id, Pool before, Pool after, PoolEvent change, long position)
+    {
+        var account = change switch
+        {
+            TradeExecuted e => e.Account,
+            LiquidityAdded e => e.Account,
+            LiquidityRemoved e => e.Account,
+            _ => throw new InvalidOperationException($"{change.GetType().Name} is unknown to the audit."),
+        };
+        if (!_running.TryGetValue(id.Value, out var sums))
+        {
+            _running[id.Value] = sums = new Running(new Int128[after.Outcomes.Count]);
+        }
+
+        var (was, now) = (before.HolderOf(account), after.HolderOf(account));
+        sums.LpShares += now.LpShares.Units - was.LpShares.Units;
+        var complete = true;
+        for (var o = 0; o < sums.Holdings.Length; o++)
+        {
+            sums.Holdings[o] += now.Shares[o].Units - was.Shares[o].Units;
+            complete &= sums.Holdings[o] + after.Reserves[o].Units == after.Locked.Units;
+        }
+
+        Report.Record(Check.CompleteSets, complete, position, $"{id}: reserves and holdings do not add up to {after.Locked} complete sets");
+        Report.Record(Check.LiquidityShares, sums.LpShares == after.LpSupply.Units, position, $"{id}: LP shares add up to {sums.LpShares}, supply {after.LpSupply.Units}");
+        Report.Record(Check.Prices, Cpmm.Prices(after.Reserves.AsSpan()) == after.Prices, position, $"{id}: quoted {after.Prices}");
+        if (change is TradeExecuted)
+        {
+            Report.Record(
+                Check.PoolInvariant, !Invariant.IsBreached(before.Reserves.AsSpan(), after.Reserves.AsSpan()), position,
+                $"{id}: the product moved by {Invariant.ErrorE12(before.Reserves.AsSpan(), after.Reserves.AsSpan())}e-12");
+        }
+    }
+
+    private sealed record Running(Int128[] Holdings)
+    {
+        public Int128 LpShares { get; set; }
+    }
+}

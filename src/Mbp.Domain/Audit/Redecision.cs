@@ -1,0 +1,151 @@
+using System.Globalization;
+using Mbp.Domain.Accounts;
+using Mbp.Domain.Markets;
+using Mbp.Domain.Pricing;
+using Mbp.Domain.Resolution;
+using Mbp.Domain.Settlement;
+using Mbp.Domain.Trading;
+using Mbp.Ledger;
+
+namespace Mbp.Domain.Audit;
+
+/// <summary>
+/// Asks the decider again. The events of a command tell what was asked for; over the states before it, the same decider must give the very
+/// same events. What a caller asked for as a guard (such as a least number of shares) is not in the ledger and cannot have changed it.
+/// </summary>
+internal static class Redecision
+{
+    /// <summary>The decision over the states before the command; null where the events do not tell the command.</summary>
+    public static Decision<StreamEvent>? Of(IReadOnlyList<Recorded> command, AuditStates states)
+    {
+        var actor = command[0].Stored.Header("actor") ?? "";
+        foreach (var recorded in command)
+        {
+            var decision = recorded.Stream.Category switch
+            {
+                "market" => OfMarket(new MarketId(recorded.Stream.Key), recorded.Data, command, states),
+                "resolution" => OfResolution(new MarketId(recorded.Stream.Key), recorded.Data, actor, command, states),
+                "quotes" when recorded.Data is TwapRecomputed e => OfTwap(e, states),
+                "template" when recorded.Data is TemplatePublished e =>
+                    TemplateDecider.Decider.Decide(new PublishTemplate(e.Template, e.At), states.Template(e.Template.Id)).On(recorded.Stream),
+                "truth" when recorded.Data is TruthRecorded e =>
+                    TruthDecider.Decider.Decide(new RecordTruth(e.Key, e.Value, e.EvidenceUri, e.By, e.At), states.Truth(recorded.Stream.Key)).On(recorded.Stream),
+                "account" => OfAccount(new AccountId(recorded.Stream.Key), recorded.Data, states),
+                _ => (Decision<StreamEvent>?)null,
+            };
+            if (decision is not null)
+            {
+                return decision;
+            }
+        }
+
+        return null;
+    }
+
+    private static Decision<StreamEvent>? OfAccount(AccountId id, object @event, AuditStates states)
+    {
+        AccountCommand? command = @event switch
+        {
+            AccountOpened e => new OpenAccount(e.Account, e.At),
+            CreditsGranted e => new GrantCredits(e.Amount, e.Reason, e.At),
+            ApiKeyIssued e => new IssueApiKey(e.KeyId, e.KeySha256, e.Scopes, e.At),
+            ApiKeyRevoked e => new RevokeApiKey(e.KeyId, e.At),
+            // Debits and credits are the other side of a market's event.
+            _ => null,
+        };
+        return command is null ? (Decision<StreamEvent>?)null : AccountDecider.Decider.Decide(command, states.Account(id)).On(id.Stream);
+    }
+
+    private static Decision<StreamEvent>? OfMarket(
+        MarketId id, object @event, IReadOnlyList<Recorded> written, AuditStates states)
+    {
+        var before = states.Market(id);
+        return @event switch
+        {
+            MarketCreated e => Create(e),
+            TradeExecuted { Side: TradeSide.Buy } e => Trade(new BuyShares(id, e.Account, e.TradeId, e.Outcome, e.Amount, MinShares: null, e.At)),
+            TradeExecuted e => Trade(new SellShares(id, e.Account, e.TradeId, e.Outcome, e.Shares, MinReturn: null, e.At)),
+            LiquidityAdded e => Trade(new AddLiquidity(id, e.Account, e.Amount, e.At)),
+            LiquidityRemoved e => Trade(new RemoveLiquidity(id, e.Account, e.LpShares, e.At)),
+            MarketHalted e => Decide(new HaltMarket(e.Level, e.Reason, e.At)),
+            MarketResumed e => Decide(new ResumeMarket(e.Reason, e.At)),
+            MarketClosed e => MarketDecider.Close(new CloseMarket(e.Reason, e.At), before.Market, before.LastDay).On(id.Stream),
+            _ => (Decision<StreamEvent>?)null,
+        };
+
+        Decision<StreamEvent>? Create(MarketCreated e) =>
+            written.Select(r => r.Data).OfType<MarketCreatedTemplate>().FirstOrDefault() is { } made
+                ? CreateMarketDecider.Decide(
+                    new CreateMarket(id, e.Question, e.Account, made.Liquidity, made.Probabilities, e.ClosesAt, ParametersOf(e), e.Ruleset, e.At),
+                    states.Template(made.TemplateId), before.Market, before.Pool, states.Account(e.Account))
+                : (Decision<StreamEvent>?)null;
+
+        Decision<StreamEvent> Trade(TradeCommand command) =>
+            TradeDecider.Decide(command, before.Market, before.Pool, states.Account(command.Account));
+
+        Decision<StreamEvent> Decide(MarketCommand command) => MarketDecider.Decider.Decide(command, before.Market).On(id.Stream);
+    }
+
+    private static Decision<StreamEvent>? OfResolution(
+        MarketId id, object @event, string actor, IReadOnlyList<Recorded> command, AuditStates states)
+    {
+        var before = states.Market(id);
+        return @event switch
+        {
+            ResolutionStarted e => Decide(new StartResolution(id, actor, e.At)),
+            RuleEvaluated e => Decide(new StartResolution(id, actor, e.At)),
+            ManualProposed e => Decide(new ProposeManually(id, e.Value, e.EvidenceUri, e.By, e.At)),
+            ResolutionDetermined e => Decide(new ApproveManually(id, actor, e.At)),
+            ResolutionFinished e => Decide(new FinishResolution(id, e.At)),
+            MarketVoided e => Decide(new FinishResolution(id, e.At)),
+            SettlementPlanned e =>
+                SettlementDecider.Plan(new PlanSettlement(id, e.At), before.Resolution, before.Settlement, before.Pool).On(id.Resolution),
+            PayoutRecorded e => Pay(e.At),
+            MarketSettled e => Pay(e.At),
+            _ => (Decision<StreamEvent>?)null,
+        };
+
+        Decision<StreamEvent> Decide(ResolutionCommand asked) => ResolutionDecider.Decide(
+            asked, before.Market, before.Resolution, before.Pool,
+            before.Market.Terms()?.TruthRef is { } reference ? states.Truth(reference.Split('/')[0]) : TruthTable.Initial).On(id.Resolution);
+
+        Decision<StreamEvent> Pay(NodaTime.Instant at)
+        {
+            return SettlementDecider.Pay(
+                new PayNext(id, states.PlanOf(id), command.Count(r => r.Data is PayoutRecorded), at), before.Settlement);
+        }
+    }
+
+    private static Decision<StreamEvent> OfTwap(TwapRecomputed e, AuditStates states)
+    {
+        var before = states.Market(e.MarketId);
+        return TwapDecider.Decide(new RecomputeTwap(e.MarketId, e.At), before.Market, before.Track, before.Twap).On(e.MarketId.Quotes);
+    }
+
+    /// <summary>The parameters that lead to these terms, spelled out also where the template's defaults were used.</summary>
+    private static Dictionary<string, string> ParametersOf(MarketCreated e)
+    {
+        var parameters = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["feePpm"] = e.FeePpm.ToString(CultureInfo.InvariantCulture),
+            ["resolutionWindowMinutes"] = ((long)(e.ResolutionDeadline - e.ClosesAt).TotalMinutes).ToString(CultureInfo.InvariantCulture),
+            ["truthSource"] = e.TruthSource == TruthSource.Table ? "table" : "manual",
+        };
+        if (e.TruthRef?.Split('/') is [var table, var key])
+        {
+            (parameters["truthTable"], parameters["truthKey"]) = (table, key);
+        }
+
+        if (e is { Lower: { } lower, Upper: { } upper })
+        {
+            (parameters["lower"], parameters["upper"]) = (lower.ToString(), upper.ToString());
+        }
+
+        if (e.Kind == MarketKind.Categorical)
+        {
+            parameters["outcomes"] = string.Join(',', e.Outcomes);
+        }
+
+        return parameters;
+    }
+}
