@@ -3,6 +3,7 @@ using System.Text.Json;
 using Mbp.Ledger;
 using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Diagnostics;
+using Npgsql;
 
 namespace Mbp.Host.Platform;
 
@@ -24,6 +25,7 @@ internal sealed class Failures(ILogger<Failures> log) : IExceptionHandler
             LedgerBusyException e => Problems.Details(503, "ledger.busy", e.Message),
             NotWriterException e => NotWriter(e),
             UnknownOutcomeException e => Problems.Details(503, "ledger.unknown_outcome", e.Message),
+            NpgsqlException => Problems.Details(503, "ledger.unavailable", "The database does not answer; nothing was read or written."),
             ReadBehindException e => Problems.Details(503, "reads.behind", e.Message, new FieldError("min_position", e.Message)),
             _ => Bug(exception),
         };

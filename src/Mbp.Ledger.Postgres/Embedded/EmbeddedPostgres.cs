@@ -16,15 +16,19 @@ public sealed record EmbeddedPostgresOptions(string? DataFolder, bool Ephemeral 
 public sealed class EmbeddedPostgres : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan WatchEvery = TimeSpan.FromSeconds(1);
 
     private readonly Cluster _cluster;
     private readonly string _folder;
     private readonly FileStream? _use;
     private readonly Watchdog? _watchdog;
     private readonly SemaphoreSlim _creating = new(1);
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Task _watch;
     private int _stopped;
 
-    private EmbeddedPostgres(Cluster cluster, string folder, FileStream? use, Watchdog? watchdog, RoleConnections connections, string superuser, PostgresBinaries binaries)
+    private EmbeddedPostgres(
+        Cluster cluster, string folder, FileStream? use, Watchdog? watchdog, RoleConnections connections, string superuser, PostgresBinaries binaries, Action<string> log)
     {
         _cluster = cluster;
         _folder = folder;
@@ -33,6 +37,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         Connections = connections;
         Superuser = superuser;
         Binaries = binaries;
+        _watch = Task.Run(() => WatchAsync(log));
     }
 
     /// <summary>The connections of the database <c>mbp</c>, also in <c>connections.json</c> in the data folder.</summary>
@@ -55,7 +60,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         var binaries = options.Binaries ?? await PostgresBinaries.FindAsync(log, cancellationToken).ConfigureAwait(false);
         binaries = await binaries.WithinReachAsync(user, log, cancellationToken).ConfigureAwait(false);
         return options.Ephemeral
-            ? await StartEphemeralAsync(binaries, user, cancellationToken).ConfigureAwait(false)
+            ? await StartEphemeralAsync(binaries, user, log, cancellationToken).ConfigureAwait(false)
             : await StartLastingAsync(options.DataFolder ?? throw new ArgumentException("A lasting server needs a data folder.", nameof(options)), binaries, user, log, cancellationToken).ConfigureAwait(false);
     }
 
@@ -85,6 +90,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             return;
         }
 
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _watch.ConfigureAwait(false);
         if (_watchdog is not null)
         {
             await _watchdog.DisposeAsync().ConfigureAwait(false);
@@ -104,9 +111,54 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     {
         await StopAsync(CancellationToken.None).ConfigureAwait(false);
         _creating.Dispose();
+        _stopping.Dispose();
     }
 
-    private static async Task<EmbeddedPostgres> StartEphemeralAsync(PostgresBinaries binaries, ServerUser user, CancellationToken cancellationToken)
+    // A server whose first process was killed (by hand, or for want of memory) ends all its sessions and does not come back by itself.
+    private async Task WatchAsync(Action<string> log)
+    {
+        using var timer = new PeriodicTimer(WatchEvery);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
+            {
+                if (_cluster.RunningPort() is null)
+                {
+                    await StartAgainAsync(log).ConfigureAwait(false);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // The host stops.
+        }
+    }
+
+    private async Task StartAgainAsync(Action<string> log)
+    {
+        // Several hosts on one data folder notice at the same time; one of them starts it.
+        await using var turn = _use is null ? null : await FileLock.TakeAsync(StartLock(_folder), _stopping.Token).ConfigureAwait(false);
+        if (_cluster.RunningPort() is not null)
+        {
+            return;
+        }
+
+        try
+        {
+            log("PostgreSQL has died. It is started again.");
+            var port = await _cluster.StartAsync(CancellationToken.None).ConfigureAwait(false);
+            if (port != new NpgsqlConnectionStringBuilder(Superuser).Port)
+            {
+                log($"Another program has taken PostgreSQL's port; it is on {port} now. Start the host again.");
+            }
+        }
+        catch (Exception e) when (e is PostgresSetupException or IOException)
+        {
+            log($"PostgreSQL does not start; it is tried again. {e.Message}");
+        }
+    }
+
+    private static async Task<EmbeddedPostgres> StartEphemeralAsync(PostgresBinaries binaries, ServerUser user, Action<string> log, CancellationToken cancellationToken)
     {
         var folder = await ReachableAsync(Directory.CreateTempSubdirectory("mbp-e-").FullName, user, _ => { }, cancellationToken).ConfigureAwait(false);
         var cluster = new Cluster(folder, binaries, user, ephemeral: true);
@@ -117,7 +169,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             await cluster.InitializeAsync(password, cancellationToken).ConfigureAwait(false);
             var superuser = SuperuserOf(await cluster.StartAsync(cancellationToken).ConfigureAwait(false), password);
             var connections = await EmbeddedRoles.EnsureAsync(superuser, Path.Combine(folder, "connections.json"), cancellationToken).ConfigureAwait(false);
-            return new(cluster, folder, use: null, watchdog, connections, superuser, binaries);
+            return new(cluster, folder, use: null, watchdog, connections, superuser, binaries, log);
         }
         catch
         {
@@ -146,7 +198,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
                 ?? await cluster.StartAsync(cancellationToken).ConfigureAwait(false);
             var superuser = SuperuserOf(port, password);
             var connections = await EmbeddedRoles.EnsureAsync(superuser, Path.Combine(dataFolder, "connections.json"), cancellationToken).ConfigureAwait(false);
-            return new(cluster, dataFolder, use, watchdog: null, connections, superuser, binaries);
+            return new(cluster, dataFolder, use, watchdog: null, connections, superuser, binaries, log);
         }
         catch
         {

@@ -13,7 +13,7 @@ public sealed record CommandContext(string Actor, string CorrelationId, CommandK
 
 /// <summary>What became of a command.</summary>
 /// <param name="Rejection">Why not; null = accepted.</param>
-/// <param name="Position">The position of its last event: a read that has seen it has seen all of the command. For "already so", the head.</param>
+/// <param name="Position">The position of its last event: a read that has seen it has seen all of the command. For "already so", where it was decided.</param>
 /// <param name="Events">What it caused, in order; empty for "already so".</param>
 /// <param name="Replayed">It was carried out earlier under the same idempotency key; this is that answer.</param>
 public sealed record CommandOutcome(Rejection? Rejection, long Position, IReadOnlyList<Recorded> Events, bool Replayed = false)

@@ -86,8 +86,14 @@ public sealed class LedgerWriter : IAsyncDisposable
         {
             return await submission.Answer.WaitAsync(_options.Deadline, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException && !submission.Answer.IsCompleted)
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
+            if (submission.Answer.IsCompleted)
+            {
+                // It came at the very moment that the wait ended.
+                return await submission.Answer.ConfigureAwait(false);
+            }
+
             throw submission.TryAbandon()
                 ? new LedgerBusyException($"The command waited {_options.Deadline.TotalSeconds:0} s without being looked at; nothing was written.")
                 : new UnknownOutcomeException("The command was being committed when the wait ended. Ask again with the same idempotency key.", e);

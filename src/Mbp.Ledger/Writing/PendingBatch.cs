@@ -31,11 +31,11 @@ internal sealed class PendingBatch(long head)
         var same = first.Submission.Context.Hash.Span.SequenceEqual(submission.Context.Hash.Span);
         _waiting.Add(same
             ? first with { Submission = submission, Replayed = true }
-            : new Waiting(submission, LedgerErrors.KeyMismatch, 0, 0, Replayed: false));
+            : new Waiting(submission, LedgerErrors.KeyMismatch, _events.Count, 0, Replayed: false));
         return true;
     }
 
-    public void Reject(Submission submission, Rejection rejection) => _waiting.Add(new Waiting(submission, rejection, 0, 0, Replayed: false));
+    public void Reject(Submission submission, Rejection rejection) => _waiting.Add(new Waiting(submission, rejection, _events.Count, 0, Replayed: false));
 
     public void Accept(
         Submission submission, IReadOnlyList<(NewEvent New, object Body)> events, IReadOnlyList<DueSnapshot> snapshots, Instant at)
@@ -76,7 +76,8 @@ internal sealed class PendingBatch(long head)
         {
             submission.Complete(new CommandOutcome(
                 rejection,
-                count == 0 ? position : first + start + count - 1,
+                // Of "already so", the place that it was decided at: the same that a repetition is told.
+                first + start + count - 1,
                 count == 0 ? [] : new ArraySegment<Recorded>(recorded, start, count),
                 replayed));
         }

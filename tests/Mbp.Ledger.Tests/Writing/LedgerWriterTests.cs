@@ -1,0 +1,406 @@
+using System.Collections.Concurrent;
+using Mbp.Ledger.Writing;
+using NodaTime;
+using Xunit;
+
+namespace Mbp.Ledger.Tests.Writing;
+
+/// <summary>The writer over a ledger in memory, with faults to order: who is told what, and what is there afterwards.</summary>
+public sealed class LedgerWriterTests : IAsyncDisposable
+{
+    private readonly InMemoryLog _log = new();
+    private readonly StepClock _clock = new();
+    private readonly ConcurrentQueue<Batch> _commits = new();
+    private readonly ConcurrentQueue<string> _troubles = new();
+    private readonly List<Recorded> _published = [];
+    private readonly List<LedgerWriter> _writers = [];
+
+    public LedgerWriterTests() => _log.Faults = Count;
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var writer in _writers)
+        {
+            await writer.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Commands_that_wait_together_are_committed_together_and_in_order()
+    {
+        var writer = await WriterAsync();
+        var answers = await BlockedAsync<CommandOutcome>(writer, () => [.. Enumerable.Range(0, 50).Select(i => Send(writer, Counter.Add($"s{i % 5}", 1)))]);
+        Assert.All(answers, answer => Assert.Null(answer.Rejection));
+        // One for the command that held the writer up, one for all that came meanwhile.
+        Assert.Equal([1, 50], _commits.Select(batch => batch.Events.Count));
+        Assert.Equal(Enumerable.Range(2, 50).Select(p => (long)p), answers.Select(answer => answer.Position));
+        Assert.Equal(Enumerable.Range(1, 51).Select(p => (long)p), _published.Select(e => e.Position));
+    }
+
+    [Fact]
+    public async Task A_refusal_is_told_only_when_what_it_rests_on_is_durable()
+    {
+        var writer = await WriterAsync();
+        _log.Faults = batch => batch.Events.Count == 1 && batch.Events[0].Stream == Counter.Stream("full") ? CommitFault.Unavailable : Count(batch);
+        var answers = await BlockedAsync<Exception?>(writer, () =>
+            [ErrorAsync(Send(writer, Counter.Add("full", 1000))), ErrorAsync(Send(writer, Counter.Add("full", 1)))]);
+        // The first was never written, so the second must not be refused because of it.
+        Assert.All(answers, error => Assert.IsType<LedgerBusyException>(error));
+        _log.Faults = Count;
+        await UntilAsync(() => writer.IsWriter);
+        Assert.Null((await Send(writer, Counter.Add("full", 1))).Rejection);
+        Assert.Equal(Counter.TooFar, (await Send(writer, Counter.Add("full", 1000))).Rejection);
+    }
+
+    [Fact]
+    public async Task A_command_that_waits_too_long_is_not_carried_out()
+    {
+        var writer = await WriterAsync(new WriterOptions { Deadline = TimeSpan.FromMilliseconds(300) });
+        using var hold = new ManualResetEventSlim();
+        var holder = ErrorAsync(Send(writer, Counter.Add("a", 1, hold.Wait)));
+        await UntilAsync(() => writer.QueueDepth == 0);
+        var late = Send(writer, Counter.Add("b", 1));
+        await Assert.ThrowsAsync<LedgerBusyException>(() => late);
+        // The one under way has an open outcome, and its caller is told so.
+        Assert.IsType<UnknownOutcomeException>(await holder);
+        hold.Set();
+        await UntilAsync(() => _log.Head == 1);
+        await Send(writer, Counter.Add("c", 1));
+        Assert.Equal(["counter-a", "counter-c"], _commits.SelectMany(batch => batch.Events).Select(e => e.Stream.Value));
+    }
+
+    [Fact]
+    public async Task A_full_queue_refuses_at_once()
+    {
+        var writer = await WriterAsync(new WriterOptions { QueueLength = 2 });
+        var answers = await BlockedAsync<Exception?>(writer, () => [.. Enumerable.Range(0, 5).Select(_ => ErrorAsync(Send(writer, Counter.Add("a", 1))))]);
+        Assert.Equal([false, false, true, true, true], answers.Select(error => error is LedgerBusyException));
+        Assert.Equal(3, _log.Head);
+    }
+
+    [Theory]
+    [InlineData(CommitFault.LostAfterCommit)]
+    [InlineData(CommitFault.LostBeforeCommit)]
+    public async Task An_unknown_outcome_is_settled_by_asking_the_ledger(CommitFault fault)
+    {
+        var writer = await WriterAsync();
+        await Send(writer, Counter.Add("a", 1));
+        var once = 1;
+        _log.Faults = batch => Interlocked.Exchange(ref once, 0) == 1 ? fault : Count(batch);
+        var error = await ErrorAsync(Send(writer, Counter.Add("a", 2), "k"));
+        Assert.Equal(fault == CommitFault.LostAfterCommit, error is null);
+        Assert.True(error is null or LedgerBusyException);
+        await UntilAsync(() => writer.IsWriter);
+
+        // With the same key it is there exactly once, whichever way it went; states were folded anew.
+        await Send(writer, Counter.Add("a", 2), "k");
+        await Send(writer, Counter.Add("a", 3));
+        Assert.Equal([1, 2, 3], await CountedAsync("a"));
+        // Each commit was handed to the followers once.
+        Assert.Equal([1L, 2, 3], _published.Select(e => e.Position));
+    }
+
+    [Fact]
+    public async Task A_store_that_stays_away_leaves_the_outcome_unknown()
+    {
+        var store = new Away(_log);
+        var writer = await WriterAsync(new WriterOptions { Deadline = TimeSpan.FromMilliseconds(400), LeaseRetry = TimeSpan.FromMilliseconds(20) }, store: store);
+        _log.Faults = _ =>
+        {
+            store.IsAway = true;
+            return CommitFault.LostAfterCommit;
+        };
+        Assert.IsType<UnknownOutcomeException>(await ErrorAsync(Send(writer, Counter.Add("a", 1), "k")));
+        _log.Faults = Count;
+        store.IsAway = false;
+        await UntilAsync(() => writer.IsWriter);
+        Assert.True((await Send(writer, Counter.Add("a", 1), "k")).Replayed);
+        Assert.Equal(1, _log.Head);
+    }
+
+    [Fact]
+    public async Task A_fenced_writer_writes_nothing_and_says_who_can()
+    {
+        var first = await WriterAsync(holder: "first");
+        await Send(first, Counter.Add("a", 1));
+        // The session is gone and the holder does not know yet; another takes the lease.
+        Lease? other = null;
+        _log.Faults = _ =>
+        {
+            if (other is null)
+            {
+                _log.BreakLease();
+                other = _log.TryAcquire("second");
+            }
+
+            return CommitFault.None;
+        };
+        Assert.IsType<NotWriterException>(await ErrorAsync(Send(first, Counter.Add("a", 2))));
+        await UntilAsync(() => first.OtherHolder is not null);
+        var told = Assert.IsType<NotWriterException>(await ErrorAsync(Send(first, Counter.Add("a", 3))));
+        Assert.Equal("second", told.Holder);
+        Assert.Equal([1], await CountedAsync("a"));
+
+        await other!.DisposeAsync();
+        await UntilAsync(() => first.IsWriter);
+        await Send(first, Counter.Add("a", 4));
+        Assert.Equal([1, 4], await CountedAsync("a"));
+        Assert.Equal(3, first.Epoch);
+    }
+
+    [Fact]
+    public async Task What_somebody_else_appended_is_adopted_at_the_next_try()
+    {
+        var store = new Away(_log);
+        var writer = await WriterAsync(store: store);
+        await Send(writer, Counter.Add("a", 1));
+        store.Foreign = new Batch(Given.Event(Counter.Stream("a"), 2, """{"by":100,"at":"2025-09-10T12:00:00Z"}""", _clock.Now, "counted"));
+        Assert.IsType<LedgerBusyException>(await ErrorAsync(Send(writer, Counter.Add("a", 10))));
+        await UntilAsync(() => writer.IsWriter);
+        await Send(writer, Counter.Add("a", 10));
+        Assert.Equal([1, 100, 10], await CountedAsync("a"));
+        // The count is of all three: 111 + 889 is the most.
+        Assert.Null((await Send(writer, Counter.Add("a", 889))).Rejection);
+    }
+
+    [Fact]
+    public async Task A_stream_that_cannot_be_read_fails_only_its_own_commands()
+    {
+        var before = _log.TryAcquire("before")!;
+        _log.Append(before, new Batch(Given.Event(Counter.Stream("bad"), 1, """{"n":1}""", type: "from_the_future")));
+        await before.DisposeAsync();
+        var writer = await WriterAsync();
+        var answers = await BlockedAsync<Exception?>(writer, () =>
+            [ErrorAsync(Send(writer, Counter.Add("good", 1))), ErrorAsync(Send(writer, Counter.Add("bad", 1))), ErrorAsync(Send(writer, Counter.Add("good", 2)))]);
+        Assert.Equal([null, typeof(UnknownEventTypeException), null], answers.Select(error => error?.GetType()));
+        Assert.Equal([1, 2], await CountedAsync("good"));
+    }
+
+    [Fact]
+    public async Task A_decision_that_throws_fails_only_its_own_command()
+    {
+        var writer = await WriterAsync();
+        var answers = await BlockedAsync<Exception?>(writer, () =>
+            [ErrorAsync(Send(writer, Counter.Add("a", 1))), ErrorAsync(Send(writer, Counter.Add("a", 2, () => throw new DivideByZeroException()))), ErrorAsync(Send(writer, Counter.Add("a", 4)))]);
+        Assert.Equal([null, typeof(DivideByZeroException), null], answers.Select(error => error?.GetType()));
+        Assert.Equal([1, 4], await CountedAsync("a"));
+    }
+
+    [Fact]
+    public async Task What_waits_is_committed_before_the_writer_goes()
+    {
+        var writer = await WriterAsync();
+        Task? going = null;
+        var answers = await BlockedAsync<CommandOutcome>(writer, () =>
+        {
+            var sent = Enumerable.Range(0, 20).Select(_ => Send(writer, Counter.Add("a", 1))).ToList();
+            going = writer.DisposeAsync().AsTask();
+            return sent;
+        });
+        Assert.All(answers, answer => Assert.Null(answer.Rejection));
+        await going!;
+        Assert.Equal(21, _log.Head);
+        Assert.True(await ErrorAsync(Send(writer, Counter.Add("a", 1))) is NotWriterException or LedgerBusyException);
+        // The lease is given back.
+        Assert.NotNull(_log.TryAcquire("next"));
+    }
+
+    [Fact]
+    public async Task A_state_is_folded_from_its_snapshot_and_what_came_after()
+    {
+        var writer = await WriterAsync();
+        for (var i = 1; i <= 25; i++)
+        {
+            await Send(writer, Counter.Add("a", 1));
+        }
+
+        await UntilAsync(() => _log.Snapshot(Counter.Stream("a"), "count")?.Version == 20);
+        await writer.DisposeAsync();
+        var store = new Away(_log);
+        var second = await WriterAsync(store: store);
+        await Send(second, Counter.Add("a", 1));
+        Assert.Equal([20], store.ReadAfter);
+        Assert.Equal(Counter.TooFar, (await Send(second, Counter.Add("a", 975))).Rejection);
+        Assert.Null((await Send(second, Counter.Add("a", 974))).Rejection);
+    }
+
+    [Fact]
+    public async Task No_more_streams_stay_in_memory_than_allowed_and_the_least_used_go_first()
+    {
+        var store = new Away(_log);
+        var writer = await WriterAsync(new WriterOptions { CachedStreams = 3 }, store: store);
+        foreach (var key in new[] { "a", "b", "c", "a", "d", "a", "b" })
+        {
+            await Send(writer, Counter.Add(key, 1));
+            await UntilAsync(() => writer.CachedStreams <= 3);
+        }
+
+        // a was used again and again, so it was read once; b had to go for d.
+        Assert.Equal(["counter-a", "counter-b", "counter-c", "counter-d", "counter-b"], store.Read);
+        Assert.Equal([1, 1, 1], await CountedAsync("a"));
+    }
+
+    [Fact]
+    public async Task Time_goes_on_when_the_clock_goes_back()
+    {
+        var writer = await WriterAsync();
+        await Send(writer, Counter.Add("a", 1));
+        _clock.Now -= Duration.FromHours(3);
+        await Send(writer, Counter.Add("a", 1));
+        await writer.DisposeAsync();
+        _clock.Now -= Duration.FromDays(1);
+        var second = await WriterAsync();
+        await Send(second, Counter.Add("a", 1));
+        var times = _log.All(0).Select(e => e.At).ToList();
+        Assert.Equal([times[0], times[0].PlusTicks(10), times[0].PlusTicks(20)], times);
+    }
+
+    [Fact]
+    public async Task A_key_is_answered_alike_within_a_batch_after_it_and_by_the_next_writer()
+    {
+        var writer = await WriterAsync();
+        var answers = await BlockedAsync<CommandOutcome>(writer, () =>
+            [Send(writer, Counter.Add("a", 1), "k"), Send(writer, Counter.Add("a", 1), "k"), Send(writer, Counter.Add("a", 0), "so"), Send(writer, Counter.Add("b", 1)), Send(writer, Counter.Add("a", 1), "k", hash: 9)]);
+        Assert.Equal([false, true, false, false, false], answers.Select(answer => answer.Replayed));
+        Assert.Equal(LedgerErrors.KeyMismatch, answers[4].Rejection);
+        Assert.Equal(answers[0].Position, answers[1].Position);
+
+        await writer.DisposeAsync();
+        var second = await WriterAsync();
+        var again = await Send(second, Counter.Add("a", 1), "k");
+        Assert.Equal((answers[0].Position, true), (again.Position, again.Replayed));
+        Assert.Equal(new Counted(1, again.Events[0].At), again.Find<Counted>());
+        Assert.Equal(answers[2].Position, (await Send(second, Counter.Add("a", 0), "so")).Position);
+        Assert.Equal(LedgerErrors.KeyMismatch, (await Send(second, Counter.Add("a", 1), "k", hash: 9)).Rejection);
+        Assert.Equal(3, _log.Head);
+    }
+
+    [Fact]
+    public async Task A_standby_takes_over_where_the_first_stopped()
+    {
+        var first = await WriterAsync(holder: "first");
+        var second = New("second");
+        await Send(first, Counter.Add("a", 1));
+        await UntilAsync(() => second.OtherHolder == "first");
+        Assert.Equal("first", Assert.IsType<NotWriterException>(await ErrorAsync(Send(second, Counter.Add("a", 1)))).Holder);
+        await first.DisposeAsync();
+        await UntilAsync(() => second.IsWriter);
+        Assert.Equal(2, (await Send(second, Counter.Add("a", 1))).Position);
+        Assert.Null(second.OtherHolder);
+    }
+
+    private LedgerWriter New(string holder = "here", WriterOptions? options = null, IEventStore? store = null)
+    {
+        var writer = new LedgerWriter(
+            store ?? new InMemoryEventStore(_log), Counter.Catalog(), _clock, holder, (options ?? new WriterOptions()) with { LeaseRetry = TimeSpan.FromMilliseconds(20) },
+            _published.AddRange, (exception, consequence) => _troubles.Enqueue($"{consequence} {exception.Message}"));
+        _writers.Add(writer);
+        return writer;
+    }
+
+    private async Task<LedgerWriter> WriterAsync(WriterOptions? options = null, string holder = "here", IEventStore? store = null)
+    {
+        var writer = New(holder, options, store);
+        await UntilAsync(() => writer.IsWriter);
+        return writer;
+    }
+
+    private static Task<CommandOutcome> Send(LedgerWriter writer, Operation operation, string? key = null, byte hash = 1) => writer.SubmitAsync(
+        operation, new CommandContext("tester", "trace", key is null ? null : new CommandKey("tester", key), new[] { hash }), CancellationToken.None);
+
+    /// <summary>Holds the writer up with one command while others are sent, so that they form one batch.</summary>
+    private static async Task<IReadOnlyList<T>> BlockedAsync<T>(LedgerWriter writer, Func<IReadOnlyList<Task<T>>> send)
+    {
+        using var hold = new ManualResetEventSlim();
+        var holder = Send(writer, Counter.Add("holder", 1, hold.Wait));
+        await UntilAsync(() => writer.QueueDepth == 0);
+        var sent = send();
+        hold.Set();
+        await holder;
+        return await Task.WhenAll(sent);
+    }
+
+    private static async Task<Exception?> ErrorAsync(Task task) => await Record.ExceptionAsync(() => task);
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        for (var until = DateTimeOffset.UtcNow.AddSeconds(10); !condition(); await Task.Delay(5))
+        {
+            Assert.True(DateTimeOffset.UtcNow < until, "It did not happen.");
+        }
+    }
+
+    private async Task<List<int>> CountedAsync(string key)
+    {
+        List<int> counted = [];
+        await foreach (var stored in new InMemoryEventStore(_log).ReadStreamAsync(Counter.Stream(key), 0, CancellationToken.None))
+        {
+            counted.Add(((Counted)Counter.Catalog().Decode(stored).Data).By);
+        }
+
+        return counted;
+    }
+
+    private CommitFault Count(Batch batch)
+    {
+        _commits.Enqueue(batch);
+        return CommitFault.None;
+    }
+
+    private sealed class StepClock : IClock
+    {
+        public Instant Now { get; set; } = Given.Noon;
+
+        public Instant GetCurrentInstant() => Now;
+    }
+
+    /// <summary>A store that can be out of reach, and that remembers what was read of it.</summary>
+    private sealed class Away(InMemoryLog log) : IEventStore
+    {
+        private readonly InMemoryEventStore _inner = new(log);
+
+        public volatile bool IsAway;
+
+        /// <summary>What somebody beside us appends just before the next commit.</summary>
+        public Batch? Foreign { get; set; }
+
+        public ConcurrentQueue<string> Read { get; } = new();
+
+        public ConcurrentQueue<long> ReadAfter { get; } = new();
+
+        public Task<Lease?> TryAcquireAsync(string holder, CancellationToken cancellationToken) => IsAway ? throw new StoreUnavailableException("away") : _inner.TryAcquireAsync(holder, cancellationToken);
+
+        public Task<string?> HolderAsync(CancellationToken cancellationToken) => _inner.HolderAsync(cancellationToken);
+
+        public async Task<long> AppendAsync(Lease lease, Batch batch)
+        {
+            if (Foreign is { } foreign)
+            {
+                Foreign = null;
+                await _inner.AppendAsync(lease, foreign);
+            }
+
+            return await _inner.AppendAsync(lease, batch);
+        }
+
+        public IAsyncEnumerable<StoredEvent> ReadStreamAsync(StreamId stream, long afterVersion, CancellationToken cancellationToken)
+        {
+            Read.Enqueue(stream.Value);
+            ReadAfter.Enqueue(afterVersion);
+            return _inner.ReadStreamAsync(stream, afterVersion, cancellationToken);
+        }
+
+        public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken cancellationToken) =>
+            IsAway ? throw new StoreUnavailableException("away") : _inner.ReadAllAsync(afterPosition, cancellationToken);
+
+        public Task<long> HeadAsync(CancellationToken cancellationToken) => _inner.HeadAsync(cancellationToken);
+
+        public Task WaitBeyondAsync(long position, CancellationToken cancellationToken) => _inner.WaitBeyondAsync(position, cancellationToken);
+
+        public Task<Snapshot?> LoadSnapshotAsync(StreamId stream, IFold fold, CancellationToken cancellationToken) => _inner.LoadSnapshotAsync(stream, fold, cancellationToken);
+
+        public Task SaveSnapshotAsync(Snapshot snapshot, CancellationToken cancellationToken) => _inner.SaveSnapshotAsync(snapshot, cancellationToken);
+
+        public Task<IReadOnlyDictionary<CommandKey, CommandRecord>> FindCommandsAsync(IReadOnlyCollection<CommandKey> keys, CancellationToken cancellationToken) => _inner.FindCommandsAsync(keys, cancellationToken);
+    }
+}
