@@ -77,7 +77,8 @@ internal sealed class Failures(ILogger<Failures> log) : IExceptionHandler
 
     private static Microsoft.AspNetCore.Mvc.ProblemDetails NotWriter(NotWriterException exception)
     {
-        var problem = Problems.Details(503, "ledger.not_writer", $"{exception.Message} Send commands there.");
+        var problem = Problems.Details(
+            503, "ledger.not_writer", exception.Holder is null ? $"{exception.Message} Try again in a moment." : $"{exception.Message} Send commands there.");
         if (exception.Holder is { } holder)
         {
             problem.Extensions["writer"] = holder;
