@@ -109,6 +109,8 @@ public static class MbpHost
         services.AddOpenApi("v2", OpenApiDocument.Configure);
 
         var app = builder.Build();
+        // It listens from the start: what happened before the first scrape counts, too.
+        app.Services.GetRequiredService<PrometheusPage>();
         app.UseExceptionHandler();
         app.UseStatusCodePages(StatusPages.WriteAsync);
         app.UseKeys();

@@ -29,7 +29,7 @@ internal static class TemplateEndpoints
     }
 
     private static async Task<Results<Ok<TemplatePublishedResponse>, ProblemHttpResult>> PublishAsync(
-        PublishTemplateRequest request, HttpContext http, Commands commands, CancellationToken cancellationToken)
+        PublishTemplateRequest request, HttpContext http, Commands commands, LiveLedger live, CancellationToken cancellationToken)
     {
         var fields = new Fields();
         var id = fields.Id("id", request.Id);
@@ -59,9 +59,15 @@ internal static class TemplateEndpoints
             Duration.FromMinutes(request.ResolutionWindowMinutes ?? 24 * 60), request.MinQuestion ?? 3, request.MaxQuestion ?? 300,
             request.MaxOutcomes ?? (kind == "categorical" ? MostOutcomes : 2));
         var outcome = await commands.SendAsync(http, Publish(template), request, cancellationToken);
-        return outcome.Rejection is { } rejection
-            ? Problems.From(rejection)
-            : TypedResults.Ok(new TemplatePublishedResponse(id, outcome.Find<TemplatePublished>()?.Template.Version ?? 0, outcome.Position));
+        if (outcome.Rejection is { } rejection)
+        {
+            return Problems.From(rejection);
+        }
+
+        // Published like this before: the version that there is.
+        var version = outcome.Find<TemplatePublished>()?.Template.Version
+            ?? (await live.AtLeastAsync(outcome.Position, TimeSpan.FromSeconds(5), cancellationToken)).Templates[id].Version;
+        return TypedResults.Ok(new TemplatePublishedResponse(id, version, outcome.Position));
     }
 
     private const int MostOutcomes = 16;

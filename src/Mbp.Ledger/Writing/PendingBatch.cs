@@ -78,7 +78,7 @@ internal sealed class PendingBatch(long head)
                 rejection,
                 // Of "already so", the place that it was decided at: the same that a repetition is told.
                 first + start + count - 1,
-                count == 0 ? [] : new ArraySegment<Recorded>(recorded, start, count),
+                new ArraySegment<Recorded>(recorded, start, count),
                 replayed));
         }
 

@@ -264,6 +264,7 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         Assert.Equal([false, true, false, false, false], answers.Select(answer => answer.Replayed));
         Assert.Equal(LedgerErrors.KeyMismatch, answers[4].Rejection);
         Assert.Equal(answers[0].Position, answers[1].Position);
+        Assert.Null(answers[2].Find<Counted>());
 
         await writer.DisposeAsync();
         var second = await WriterAsync();
@@ -392,6 +393,9 @@ public sealed class LedgerWriterTests : IAsyncDisposable
 
         public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken cancellationToken) =>
             IsAway ? throw new StoreUnavailableException("away") : _inner.ReadAllAsync(afterPosition, cancellationToken);
+
+        public IAsyncEnumerable<StoredEvent> ReadRangeAsync(long afterPosition, long toPosition, CancellationToken cancellationToken) =>
+            IsAway ? throw new StoreUnavailableException("away") : _inner.ReadRangeAsync(afterPosition, toPosition, cancellationToken);
 
         public Task<long> HeadAsync(CancellationToken cancellationToken) => _inner.HeadAsync(cancellationToken);
 
