@@ -67,8 +67,10 @@ internal static class CreateMarketEndpoints
         var sample = command!(clock.GetCurrentInstant());
         var view = live.Current;
         var template = view.Templates.TryGetValue(request.Template!, out var known) ? new TemplateEntry.Published(known) : TemplateEntry.Initial;
+        // What the market would be does not depend on who has the credits yet; whether the account has them is a field of the answer.
+        var funded = new Account.Open(sample.Liquidity, []);
         var decision = CreateMarketDecider.Decide(
-            sample, template, view.Find(sample.MarketId)?.Market ?? Market.Initial, Pool.Fold.Initial, view.Find(sample.Account) ?? Account.Initial);
+            sample, template, view.Find(sample.MarketId)?.Market ?? Market.Initial, Pool.Fold.Initial, funded);
         if (decision.Rejection is { } rejection)
         {
             return Problems.From(rejection);
@@ -80,7 +82,8 @@ internal static class CreateMarketEndpoints
         return TypedResults.Ok(new MarketPreviewResponse(
             request.Template!, known!.Version, created.Question, [.. created.Outcomes], [.. opened.Prices.Select(p => p.ToString())],
             [.. opened.Kept.Select(r => r.ToString())], [.. opened.Back.Select(b => b.ToString())], created.FeePpm, created.Ruleset,
-            MarketPage.Text(created.ClosesAt), MarketPage.Text(created.ResolutionDeadline), depth.Shares.ToString(), depth.Cash.ToString()));
+            MarketPage.Text(created.ClosesAt), MarketPage.Text(created.ResolutionDeadline), depth.Shares.ToString(), depth.Cash.ToString(),
+            view.Find(sample.Account) is Account.Open { Balance: var balance } && balance >= sample.Liquidity));
     }
 
     private static (Func<Instant, CreateMarket>? Command, ProblemHttpResult? Problem) Read(CreateMarketRequest request, MbpOptions options)

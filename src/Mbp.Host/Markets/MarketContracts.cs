@@ -27,7 +27,7 @@ public sealed record CreateMarketRequest(
 
 public sealed record MarketCreatedResponse(string Id, long Position);
 
-/// <summary>What the market would be, with nothing written.</summary>
+/// <summary>What the market would be, with nothing written. <c>funded</c> tells whether the account holds the credits for it now.</summary>
 public sealed record MarketPreviewResponse(
     string Template,
     int TemplateVersion,
@@ -41,7 +41,8 @@ public sealed record MarketPreviewResponse(
     string ClosesAt,
     string ResolutionDeadline,
     string Depth2pct,
-    string Depth2pctCe);
+    string Depth2pctCe,
+    bool Funded);
 
 /// <summary>A market's page.</summary>
 /// <param name="Id">Its id.</param>
