@@ -1,6 +1,4 @@
-using System.Text.Json;
 using System.Threading.Channels;
-using Mbp.Ledger.Json;
 using NodaTime;
 
 namespace Mbp.Ledger.Writing;
@@ -13,27 +11,24 @@ namespace Mbp.Ledger.Writing;
 public sealed class LedgerWriter : IAsyncDisposable
 {
     private readonly IEventStore _store;
-    private readonly EventCatalog _catalog;
-    private readonly IClock _clock;
     private readonly WriterOptions _options;
     private readonly string _holder;
-    private readonly Action<IReadOnlyList<Recorded>> _committed;
     private readonly Action<Exception, string> _trouble;
     private readonly Channel<Submission> _queue;
     private readonly StateCache _states;
+    private readonly BatchDecider _decider;
+    private readonly BatchCommitter _committer;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _loop;
     private Lease? _lease;
     private string? _otherHolder;
-    private long _head;
-    private Instant _lastAt = Instant.MinValue;
 
     /// <param name="store">Where to.</param>
     /// <param name="catalog">The events' names.</param>
     /// <param name="clock">The one clock of the ledger: events are stamped max(now, last + 1 us).</param>
     /// <param name="holder">Where this process can be reached; others are told so when they do not hold the lease.</param>
     /// <param name="options">Bounds.</param>
-    /// <param name="committed">Called in ledger order after each commit, in the writer's loop: must be quick.</param>
+    /// <param name="committed">Called in ledger order after each commit; the next commit waits for it, so it must be quick.</param>
     /// <param name="trouble">Told of every failure that the writer survives, with what it does about it.</param>
     public LedgerWriter(
         IEventStore store,
@@ -45,8 +40,10 @@ public sealed class LedgerWriter : IAsyncDisposable
         Action<Exception, string> trouble)
     {
         ArgumentNullException.ThrowIfNull(options);
-        (_store, _catalog, _clock, _holder, _options, _committed, _trouble) = (store, catalog, clock, holder, options, committed, trouble);
+        (_store, _holder, _options, _trouble) = (store, holder, options, trouble);
         _states = new StateCache(store, catalog, options.CachedStreams);
+        _decider = new BatchDecider(store, catalog, clock, _states, options, trouble);
+        _committer = new BatchCommitter(store, holder, options, committed, trouble);
         _queue = Channel.CreateBounded<Submission>(new BoundedChannelOptions(options.QueueLength) { SingleReader = true });
         _loop = Task.Run(RunAsync);
     }
@@ -135,6 +132,7 @@ public sealed class LedgerWriter : IAsyncDisposable
                 _trouble(e, "The writer drops its states and takes the lease anew.");
             }
 
+            _states.Clear();
             await LeaveAsync().ConfigureAwait(false);
             await Task.Delay(_options.LeaseRetry, CancellationToken.None).ConfigureAwait(false);
         }
@@ -155,13 +153,13 @@ public sealed class LedgerWriter : IAsyncDisposable
             return false;
         }
 
-        _head = lease.Position;
-        _lastAt = Instant.Max(_lastAt, lease.At);
+        _decider.StartAt(lease.At);
         Volatile.Write(ref _otherHolder, null);
         Volatile.Write(ref _lease, lease);
         return true;
     }
 
+    /// <summary>Gives the lease back. Also called from a commit whose outcome is unknown, so it leaves the decider's states alone.</summary>
     private async Task LeaveAsync()
     {
         if (_lease is not { } lease)
@@ -169,7 +167,6 @@ public sealed class LedgerWriter : IAsyncDisposable
             return;
         }
 
-        _states.Clear();
         Volatile.Write(ref _lease, null);
         try
         {
@@ -181,273 +178,95 @@ public sealed class LedgerWriter : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Two batches are in hand: one is being committed while the next is decided on top of it. When the first commit fails, so does what was
+    /// built on it, and the lease is taken anew.
+    /// </summary>
     private async Task ServeAsync()
     {
-        var batch = new List<Submission>(_options.BatchCommands);
-        using var wait = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, _lease!.Lost);
-        while (true)
-        {
-            if (_lease.Lost.IsCancellationRequested)
-            {
-                return;
-            }
-
-            try
-            {
-                if (!await _queue.Reader.WaitToReadAsync(wait.Token).ConfigureAwait(false))
-                {
-                    return;
-                }
-            }
-            catch (OperationCanceledException) when (!_stopping.IsCancellationRequested)
-            {
-                // The lease is lost: what waits is carried out under the next one.
-                return;
-            }
-            catch (OperationCanceledException) when (_queue.Reader.Count > 0)
-            {
-                // Shutting down: what was accepted into the queue is still carried out.
-            }
-
-            batch.Clear();
-            while (batch.Count < _options.BatchCommands && _queue.Reader.TryRead(out var submission))
-            {
-                if (submission.TryTake())
-                {
-                    batch.Add(submission);
-                }
-            }
-
-            try
-            {
-                await CarryOutAsync(batch).ConfigureAwait(false);
-            }
-            finally
-            {
-                // Whatever went wrong above, nobody is left without an answer.
-                foreach (var submission in batch.Where(s => !s.Answer.IsCompleted && !s.IsHandedOver))
-                {
-                    submission.Fail(new LedgerBusyException("The writer failed before the command was committed; nothing was written. Try again."));
-                }
-            }
-        }
-    }
-
-    private async Task CarryOutAsync(List<Submission> batch)
-    {
-        var keys = batch.Where(s => s.Context.Key is not null).Select(s => s.Context.Key!.Value).Distinct().ToList();
-        var known = keys.Count == 0
-            ? new Dictionary<CommandKey, CommandRecord>()
-            : await _store.FindCommandsAsync(keys, CancellationToken.None).ConfigureAwait(false);
-        var unreadable = await _states.LoadAsync(batch.SelectMany(s => s.Operation.Reads), CancellationToken.None).ConfigureAwait(false);
-
-        var pending = new PendingBatch(_head);
-        foreach (var submission in batch)
-        {
-            if (submission.Context.Key is { } key && known.TryGetValue(key, out var record))
-            {
-                Replay(submission, record);
-            }
-            else if (unreadable.Count > 0 && submission.Operation.Reads.FirstOrDefault(unreadable.ContainsKey) is { Fold: not null } reference)
-            {
-                _trouble(unreadable[reference], $"Commands on {reference.Stream} fail until a build that can read it runs; all others go on.");
-                submission.Fail(unreadable[reference]);
-            }
-            else if (!pending.TryJoin(submission))
-            {
-                DecideOne(submission, pending);
-            }
-        }
-
-        await CommitAsync(pending).ConfigureAwait(false);
-        _states.Trim();
-    }
-
-    private void DecideOne(Submission submission, PendingBatch pending)
-    {
-        var at = NextInstant();
+        var lease = _lease!;
+        var taken = new List<Submission>(_options.BatchCommands);
+        using var wait = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, lease.Lost);
+        var (pending, underWay, committing) = ((PendingBatch?)null, (PendingBatch?)null, Task.CompletedTask);
         try
         {
-            var decision = submission.Operation.Decide(_states, at);
-            if (decision.Rejection is { } rejection)
+            while (!lease.Lost.IsCancellationRequested && (taken.Count > 0 || await IsThereMoreAsync(committing, wait.Token).ConfigureAwait(false)))
             {
-                pending.Reject(submission, rejection);
-                return;
-            }
+                pending = new PendingBatch(_states.BeginBatch(), underWay?.LastPosition ?? lease.Position);
+                Drain(taken);
+                await _decider.DecideAsync(taken, pending, underWay).ConfigureAwait(false);
+                await committing.ConfigureAwait(false);
 
-            var events = decision.Events;
-            var headers = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string> { ["actor"] = submission.Context.Actor }, LedgerJson.Options);
-            var versions = events.Select(e => e.Stream).Distinct().ToDictionary(s => s, _states.VersionOf);
-            var created = new List<(NewEvent New, object Body)>(events.Length);
-            foreach (var (stream, body) in events)
-            {
-                created.Add((
-                    new NewEvent(
-                        Guid.CreateVersion7(), stream, ++versions[stream], _catalog.Encode(body), at,
-                        submission.Context.CorrelationId, submission.CommandId.ToString("N"), headers),
-                    body));
-            }
-
-            var snapshots = _states.Apply(events);
-            pending.Accept(submission, created, snapshots, at);
-        }
-        catch (Exception e)
-        {
-            // A bug in a decision hurts its own caller; the rest of the batch goes on, since states move only with a whole command.
-            _trouble(e, "One command failed; its caller is told.");
-            submission.Fail(e);
-        }
-    }
-
-    private async Task CommitAsync(PendingBatch pending)
-    {
-        if (pending.IsEmpty)
-        {
-            pending.Complete(_head);
-            return;
-        }
-
-        try
-        {
-            var position = await _store.AppendAsync(_lease!, pending.ToBatch()).ConfigureAwait(false);
-            Publish(pending, position);
-        }
-        catch (UnknownOutcomeException e)
-        {
-            _trouble(e, "The writer asks the ledger whether the batch is there.");
-            await SettleUnknownAsync(pending).ConfigureAwait(false);
-            throw;
-        }
-        catch (StoreUnavailableException e)
-        {
-            pending.Fail(new LedgerBusyException($"The database cannot take it now; nothing was written. Try again. ({e.Message})"));
-            throw;
-        }
-        catch (FencedException)
-        {
-            pending.Fail(new NotWriterException(OtherHolder));
-            throw;
-        }
-        catch (ConcurrencyException e)
-        {
-            pending.Fail(new LedgerBusyException($"Somebody else appended to the ledger; nothing of this command was written. Try again. ({e.Message})"));
-            throw;
-        }
-    }
-
-    /// <summary>
-    /// The commit was sent and no answer came. A new lease fences off the old connection, so after it the batch is either there for good or
-    /// never will be; its last event's id tells which.
-    /// </summary>
-    private async Task SettleUnknownAsync(PendingBatch pending)
-    {
-        await LeaveAsync().ConfigureAwait(false);
-        for (var patience = DateTimeOffset.UtcNow + _options.Deadline; DateTimeOffset.UtcNow < patience;)
-        {
-            try
-            {
-                await using var lease = await _store.TryAcquireAsync(_holder, CancellationToken.None).ConfigureAwait(false);
-                if (await IsThereAsync(pending).ConfigureAwait(false))
+                // What came in meanwhile goes along: the next commit would otherwise carry it a whole round trip later.
+                if (pending.Commands < _options.BatchCommands && Drain(taken))
                 {
-                    Publish(pending, pending.LastPosition);
-                    return;
+                    await _decider.DecideAsync(taken, pending, underWay: null).ConfigureAwait(false);
                 }
 
-                if (lease is not null)
-                {
-                    pending.Fail(new LedgerBusyException("The commit was lost; nothing was written. Try again."));
-                    return;
-                }
-            }
-            catch (Exception e) when (e is not OutOfMemoryException)
-            {
-                _trouble(e, "The database cannot be asked yet; the writer goes on trying.");
+                (underWay, pending) = (pending, null);
+                committing = CommitAsync(lease, underWay);
+                _states.Trim();
             }
 
-            await Task.Delay(_options.LeaseRetry, CancellationToken.None).ConfigureAwait(false);
+            await committing.ConfigureAwait(false);
         }
+        finally
+        {
+            await wait.CancelAsync().ConfigureAwait(false);
+            await committing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-        pending.Fail(new UnknownOutcomeException("The database went away during the commit. Ask again with the same idempotency key."));
+            // Whatever went wrong above, nobody is left without an answer.
+            var failure = new LedgerBusyException("What the command was decided on could not be committed; nothing of it was written. Try again.");
+            pending?.Fail(failure);
+            taken.ForEach(submission => submission.Fail(failure));
+        }
     }
 
-    private async Task<bool> IsThereAsync(PendingBatch pending)
+    private async Task CommitAsync(Lease lease, PendingBatch pending)
     {
-        if (pending.LastEventId is not { } id)
-        {
-            return false;
-        }
-
-        await foreach (var stored in _store.ReadRangeAsync(pending.LastPosition - 1, pending.LastPosition, CancellationToken.None).ConfigureAwait(false))
-        {
-            return stored.Id == id;
-        }
-
-        return false;
+        // The decider goes on at once; what the store does before its first wait must not hold it up.
+        await Task.Yield();
+        await _committer.CommitAsync(lease, pending, LeaveAsync).ConfigureAwait(false);
+        _states.Committed(pending.Number);
     }
 
-    private void Publish(PendingBatch pending, long position)
-    {
-        _head = position;
-        var recorded = pending.Complete(position);
-        _committed(recorded);
-        foreach (var snapshot in pending.Snapshots)
-        {
-            _ = Task.Run(() => SaveAsync(snapshot));
-        }
-    }
-
-    private async Task SaveAsync(DueSnapshot snapshot)
+    /// <summary>Waits for commands; also wakes, by throwing, when the commit under way fails.</summary>
+    private async Task<bool> IsThereMoreAsync(Task committing, CancellationToken cancellationToken)
     {
         try
         {
-            await _store.SaveSnapshotAsync(snapshot.Save(), CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            // A snapshot only saves time later; the events are the truth.
-            _trouble(e, "A snapshot was not saved; the next one will be.");
-        }
-    }
-
-    private void Replay(Submission submission, CommandRecord record)
-    {
-        if (!record.Hash.Span.SequenceEqual(submission.Context.Hash.Span))
-        {
-            submission.Complete(new CommandOutcome(LedgerErrors.KeyMismatch, _head, []));
-            return;
-        }
-
-        submission.IsHandedOver = true;
-        _ = ReadAsync();
-
-        // Reading is I/O and holds up nobody else.
-        async Task ReadAsync()
-        {
-            try
+            var more = _queue.Reader.WaitToReadAsync(cancellationToken);
+            if (!more.IsCompleted && !committing.IsCompleted)
             {
-                var events = new List<Recorded>(record.EventCount);
-                if (record.EventCount > 0)
+                var waiting = more.AsTask();
+                if (await Task.WhenAny(waiting, committing).ConfigureAwait(false) == committing)
                 {
-                    await foreach (var stored in _store
-                        .ReadRangeAsync(record.LastPosition - record.EventCount, record.LastPosition, CancellationToken.None).ConfigureAwait(false))
-                    {
-                        events.Add(_catalog.Decode(stored));
-                    }
+                    await committing.ConfigureAwait(false);
                 }
 
-                submission.Complete(new CommandOutcome(null, record.LastPosition, events, Replayed: true));
+                return await waiting.ConfigureAwait(false);
             }
-            catch (Exception e)
-            {
-                submission.Fail(e);
-            }
+
+            return await more.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Shutting down, what was accepted into the queue is still carried out. With the lease lost, it waits for the next one.
+            return _stopping.IsCancellationRequested && _queue.Reader.Count > 0;
         }
     }
 
-    private Instant NextInstant()
+    private bool Drain(List<Submission> taken)
     {
-        var now = _clock.GetCurrentInstant();
-        var micros = Instant.FromUnixTimeTicks(now.ToUnixTimeTicks() / 10 * 10);
-        return _lastAt = micros > _lastAt ? micros : _lastAt.PlusTicks(10);
+        var before = taken.Count;
+        while (taken.Count < _options.BatchCommands && _queue.Reader.TryRead(out var submission))
+        {
+            if (submission.TryTake())
+            {
+                taken.Add(submission);
+            }
+        }
+
+        return taken.Count > before;
     }
 }

@@ -1,9 +1,12 @@
+using System.Collections.Immutable;
 using NodaTime;
 
 namespace Mbp.Ledger.Writing;
 
 /// <summary>What was decided and waits for its commit: the events, and who is told what once they are durable.</summary>
-internal sealed class PendingBatch(long head)
+/// <param name="number">Batches are numbered as they are begun.</param>
+/// <param name="head">The ledger's last position before it.</param>
+internal sealed class PendingBatch(long number, long head)
 {
     private readonly List<NewEvent> _events = [];
     private readonly List<object> _bodies = [];
@@ -11,6 +14,20 @@ internal sealed class PendingBatch(long head)
     private readonly List<DueSnapshot> _snapshots = [];
     private readonly List<Waiting> _waiting = [];
     private readonly Dictionary<CommandKey, Waiting> _byKey = [];
+    private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public long Number => number;
+
+    /// <summary>Commands that wait for it, refused ones included.</summary>
+    public int Commands => _waiting.Count;
+
+    /// <summary>The size of its events' bodies.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>When it is known what became of it.</summary>
+    public Task Settled => _settled.Task;
+
+    public bool Holds(CommandKey key) => _byKey.ContainsKey(key);
 
     public bool IsEmpty => _events.Count == 0 && _commands.Count == 0;
 
@@ -38,20 +55,21 @@ internal sealed class PendingBatch(long head)
     public void Reject(Submission submission, Rejection rejection) => _waiting.Add(new Waiting(submission, rejection, _events.Count, 0, Replayed: false));
 
     public void Accept(
-        Submission submission, IReadOnlyList<(NewEvent New, object Body)> events, IReadOnlyList<DueSnapshot> snapshots, Instant at)
+        Submission submission, NewEvent[] events, ImmutableArray<StreamEvent> bodies, IReadOnlyList<DueSnapshot> snapshots, Instant at)
     {
-        var waiting = new Waiting(submission, null, _events.Count, events.Count, Replayed: false);
+        var waiting = new Waiting(submission, null, _events.Count, events.Length, Replayed: false);
         _waiting.Add(waiting);
         if (submission.Context.Key is { } key)
         {
             _byKey.Add(key, waiting);
-            _commands.Add(new NewCommand(key, submission.Context.Hash, _events.Count, events.Count, at));
+            _commands.Add(new NewCommand(key, submission.Context.Hash, _events.Count, events.Length, at));
         }
 
-        foreach (var (created, body) in events)
+        for (var i = 0; i < events.Length; i++)
         {
-            _events.Add(created);
-            _bodies.Add(body);
+            _events.Add(events[i]);
+            _bodies.Add(bodies[i].Event);
+            Bytes += events[i].Body.Data.Length;
         }
 
         _snapshots.AddRange(snapshots);
@@ -82,6 +100,7 @@ internal sealed class PendingBatch(long head)
                 replayed));
         }
 
+        _settled.TrySetResult();
         return recorded;
     }
 
@@ -91,6 +110,8 @@ internal sealed class PendingBatch(long head)
         {
             submission.Fail(exception);
         }
+
+        _settled.TrySetResult();
     }
 
     private sealed record Waiting(Submission Submission, Rejection? Rejection, int Start, int Count, bool Replayed);

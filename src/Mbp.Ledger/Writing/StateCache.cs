@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
+using System.Collections.Immutable;
 using System.Text.Json;
 
 namespace Mbp.Ledger.Writing;
@@ -14,12 +15,26 @@ internal sealed class StateCache(IEventStore store, EventCatalog catalog, int ca
     private const int ParallelLoads = 8;
 
     private readonly Dictionary<StreamId, Entry> _entries = [];
+    private readonly List<(Entry Entry, int Fold, object State)> _moved = [];
+    private long _batch;
+    private long _committed;
     private readonly LinkedList<Entry> _byUse = [];
 
     public int Count => _entries.Count;
 
+    /// <summary>Begins a batch; states that move from now on belong to it until it is committed.</summary>
+    public long BeginBatch() => ++_batch;
+
+    /// <summary>The batch is durable. May be called from elsewhere than the writer's loop.</summary>
+    public void Committed(long batch) => Volatile.Write(ref _committed, batch);
+
+    /// <summary>Whether the state would have to be read from a stream whose last events are not durable yet: the store does not show them.</summary>
+    public bool IsBehind(StateRef reference) =>
+        _entries.TryGetValue(reference.Stream, out var entry) && entry.Batch > Volatile.Read(ref _committed) && entry.Find(reference.Fold) is null;
+
     public void Clear()
     {
+        _committed = _batch;
         _entries.Clear();
         _byUse.Clear();
     }
@@ -90,50 +105,86 @@ internal sealed class StateCache(IEventStore store, EventCatalog catalog, int ca
 
     /// <summary>Applies a command's events to every state that follows their streams: all of them, or (when one does not fold) none.</summary>
     /// <returns>The folds that are due for a snapshot.</returns>
-    public IReadOnlyList<DueSnapshot> Apply(IReadOnlyList<StreamEvent> events)
+    public IReadOnlyList<DueSnapshot> Apply(ImmutableArray<StreamEvent> events)
     {
         // A state moves only after every event of the command folded, so a fold that throws leaves no half command behind.
-        var moved = new List<(Entry Entry, int Fold, object State)>();
-        foreach (var stream in events.GroupBy(e => e.Stream))
+        _moved.Clear();
+        for (var i = 0; i < events.Length; i++)
         {
-            var entry = _entries[stream.Key];
-            for (var i = 0; i < entry.States.Count; i++)
+            if (IsFirstOfItsStream(events, i))
             {
-                var (fold, state) = entry.States[i];
-                moved.Add((entry, i, stream.Aggregate(state, (current, e) => fold.Apply(current, e.Event))));
+                Fold(events, i);
             }
         }
 
-        List<DueSnapshot>? due = null;
-        foreach (var (entry, i, state) in moved)
+        foreach (var (entry, fold, state) in _moved)
         {
-            entry.States[i] = (entry.States[i].Fold, state);
+            entry.States[fold] = (entry.States[fold].Fold, state);
         }
 
-        foreach (var stream in events.GroupBy(e => e.Stream))
+        List<DueSnapshot>? due = null;
+        foreach (var (stream, _) in events)
         {
-            var entry = _entries[stream.Key];
-            var before = entry.Version;
-            entry.Version += stream.Count();
-            foreach (var (fold, state) in entry.States)
+            var entry = _entries[stream];
+            entry.Batch = _batch;
+            entry.Version++;
+        }
+
+        foreach (var (entry, fold, state) in _moved)
+        {
+            var kind = entry.States[fold].Fold;
+            if (kind.SnapshotEvery > 0 && entry.Version / kind.SnapshotEvery != entry.SnapshotAt[fold])
             {
-                if (fold.SnapshotEvery > 0 && before / fold.SnapshotEvery != entry.Version / fold.SnapshotEvery)
-                {
-                    (due ??= []).Add(new DueSnapshot(stream.Key, fold, entry.Version, state));
-                }
+                entry.SnapshotAt[fold] = entry.Version / kind.SnapshotEvery;
+                (due ??= []).Add(new DueSnapshot(entry.Stream, kind, entry.Version, state));
             }
         }
 
         return due ?? (IReadOnlyList<DueSnapshot>)[];
     }
 
-    /// <summary>Forgets the least recently used streams above the bound. Call only between batches: what is decided but not committed must stay.</summary>
+    private void Fold(ImmutableArray<StreamEvent> events, int first)
+    {
+        var entry = _entries[events[first].Stream];
+        for (var i = 0; i < entry.States.Count; i++)
+        {
+            var (fold, state) = entry.States[i];
+            for (var e = first; e < events.Length; e++)
+            {
+                state = events[e].Stream == entry.Stream ? fold.Apply(state, events[e].Event) : state;
+            }
+
+            _moved.Add((entry, i, state));
+        }
+    }
+
+    private static bool IsFirstOfItsStream(ImmutableArray<StreamEvent> events, int index)
+    {
+        for (var i = 0; i < index; i++)
+        {
+            if (events[i].Stream == events[index].Stream)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Forgets the least recently used streams above the bound. A stream with events that are not durable yet stays.</summary>
     public void Trim()
     {
-        while (_entries.Count > capacity && _byUse.Last is { } oldest)
+        var committed = Volatile.Read(ref _committed);
+        for (var (node, over) = (_byUse.Last, _entries.Count - capacity); over > 0 && node is not null; over--)
         {
-            _entries.Remove(oldest.Value.Stream);
-            _byUse.RemoveLast();
+            var (oldest, before) = (node, node.Previous);
+            if (oldest.Value.Batch <= committed)
+            {
+                _entries.Remove(oldest.Value.Stream);
+                _byUse.Remove(oldest);
+            }
+
+            node = before;
         }
     }
 
@@ -151,6 +202,7 @@ internal sealed class StateCache(IEventStore store, EventCatalog catalog, int ca
         }
 
         entry.States.Add((reference.Fold, state));
+        entry.SnapshotAt.Add(reference.Fold.SnapshotEvery > 0 ? version / reference.Fold.SnapshotEvery : 0);
     }
 
     private sealed class Entry
@@ -169,6 +221,12 @@ internal sealed class StateCache(IEventStore store, EventCatalog catalog, int ca
         public LinkedListNode<Entry> Node { get; }
 
         public List<(IFold Fold, object State)> States { get; } = new(2);
+
+        /// <summary>For each state, how many snapshots' worth of events its last one covers.</summary>
+        public List<long> SnapshotAt { get; } = new(2);
+
+        /// <summary>The batch that moved it last.</summary>
+        public long Batch { get; set; }
 
         public object? Find(IFold fold)
         {

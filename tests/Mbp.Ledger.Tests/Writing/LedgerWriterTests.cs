@@ -31,8 +31,8 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         var writer = await WriterAsync();
         var answers = await BlockedAsync<CommandOutcome>(writer, () => [.. Enumerable.Range(0, 50).Select(i => Send(writer, Counter.Add($"s{i % 5}", 1)))]);
         Assert.All(answers, answer => Assert.Null(answer.Rejection));
-        // One for the command that held the writer up, one for all that came meanwhile.
-        Assert.Equal([1, 50], _commits.Select(batch => batch.Events.Count));
+        // The command that held the writer up, and with it all that came meanwhile.
+        Assert.Equal([51], _commits.Select(batch => batch.Events.Count));
         Assert.Equal(Enumerable.Range(2, 50).Select(p => (long)p), answers.Select(answer => answer.Position));
         Assert.Equal(Enumerable.Range(1, 51).Select(p => (long)p), _published.Select(e => e.Position));
     }
@@ -41,15 +41,68 @@ public sealed class LedgerWriterTests : IAsyncDisposable
     public async Task A_refusal_is_told_only_when_what_it_rests_on_is_durable()
     {
         var writer = await WriterAsync();
-        _log.Faults = batch => batch.Events.Count == 1 && batch.Events[0].Stream == Counter.Stream("full") ? CommitFault.Unavailable : Count(batch);
-        var answers = await BlockedAsync<Exception?>(writer, () =>
-            [ErrorAsync(Send(writer, Counter.Add("full", 1000))), ErrorAsync(Send(writer, Counter.Add("full", 1)))]);
+        _log.Faults = batch => batch.Events.Any(e => e.Stream == Counter.Stream("full")) ? CommitFault.Unavailable : Count(batch);
+        using var hold = new ManualResetEventSlim();
+        var holder = ErrorAsync(Send(writer, Counter.Add("holder", 1, hold.Wait)));
+        await UntilAsync(() => writer.QueueDepth == 0);
+        var sent = new[] { ErrorAsync(Send(writer, Counter.Add("full", 1000))), ErrorAsync(Send(writer, Counter.Add("full", 1))) };
+        hold.Set();
+        Exception?[] answers = [await holder, .. await Task.WhenAll(sent)];
         // The first was never written, so the second must not be refused because of it.
         Assert.All(answers, error => Assert.IsType<LedgerBusyException>(error));
         _log.Faults = Count;
         await UntilAsync(() => writer.IsWriter);
         Assert.Null((await Send(writer, Counter.Add("full", 1))).Rejection);
         Assert.Equal(Counter.TooFar, (await Send(writer, Counter.Add("full", 1000))).Rejection);
+    }
+
+    [Fact]
+    public async Task What_was_decided_on_a_lost_commit_falls_with_it()
+    {
+        var writer = await WriterAsync();
+        using var committing = new ManualResetEventSlim();
+        using var release = new ManualResetEventSlim();
+        _log.Faults = batch =>
+        {
+            committing.Set();
+            release.Wait();
+            return CommitFault.Unavailable;
+        };
+        var first = ErrorAsync(Send(writer, Counter.Add("a", 1)));
+        committing.Wait();
+        // Decided while the first is on its way, on a state that the first alone would have made.
+        var second = ErrorAsync(Send(writer, Counter.Add("a", 1)));
+        await UntilAsync(() => writer.QueueDepth == 0);
+        _log.Faults = Count;
+        release.Set();
+        Assert.IsType<LedgerBusyException>(await first);
+        Assert.IsType<LedgerBusyException>(await second);
+        await UntilAsync(() => writer.IsWriter);
+        Assert.Equal(1, (await Send(writer, Counter.Add("a", 1))).Position);
+        Assert.Equal(1, _log.Head);
+    }
+
+    [Fact]
+    public async Task A_key_that_is_being_committed_is_not_carried_out_twice()
+    {
+        var writer = await WriterAsync();
+        using var committing = new ManualResetEventSlim();
+        using var release = new ManualResetEventSlim();
+        _log.Faults = batch =>
+        {
+            committing.Set();
+            release.Wait();
+            return Count(batch);
+        };
+        var context = new CommandContext("ana", "trace", new CommandKey("ana", "k"), new byte[] { 1 });
+        var first = writer.SubmitAsync(Counter.Add("a", 1), context, CancellationToken.None);
+        committing.Wait();
+        var second = writer.SubmitAsync(Counter.Add("a", 1), context, CancellationToken.None);
+        await UntilAsync(() => writer.QueueDepth == 0);
+        release.Set();
+        Assert.Equal((await first).Position, (await second).Position);
+        Assert.True((await second).Replayed);
+        Assert.Equal(1, _log.Head);
     }
 
     [Fact]

@@ -1,0 +1,115 @@
+namespace Mbp.Ledger.Writing;
+
+/// <summary>Commits one batch at a time and tells the truth about it: durable, not written, or (after all patience) unknown.</summary>
+internal sealed class BatchCommitter(
+    IEventStore store, string holder, WriterOptions options, Action<IReadOnlyList<Recorded>> committed, Action<Exception, string> trouble)
+{
+    /// <returns>When everybody in the batch has an answer.</returns>
+    /// <exception cref="Exception">The batch is not in the ledger, or its lease had to be given up: everything built on it falls with it.</exception>
+    public async Task CommitAsync(Lease lease, PendingBatch pending, Func<Task> leave)
+    {
+        if (pending.IsEmpty)
+        {
+            pending.Complete(pending.LastPosition);
+            return;
+        }
+
+        try
+        {
+            Publish(pending, await store.AppendAsync(lease, pending.ToBatch()).ConfigureAwait(false));
+        }
+        catch (UnknownOutcomeException e)
+        {
+            trouble(e, "The writer asks the ledger whether the batch is there.");
+            await leave().ConfigureAwait(false);
+            await SettleUnknownAsync(pending).ConfigureAwait(false);
+            throw;
+        }
+        catch (StoreUnavailableException e)
+        {
+            pending.Fail(new LedgerBusyException($"The database cannot take it now; nothing was written. Try again. ({e.Message})"));
+            throw;
+        }
+        catch (FencedException)
+        {
+            pending.Fail(new NotWriterException(holder: null));
+            throw;
+        }
+        catch (ConcurrencyException e)
+        {
+            pending.Fail(new LedgerBusyException($"Somebody else appended to the ledger; nothing of this command was written. Try again. ({e.Message})"));
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// The commit was sent and no answer came. A new lease fences off the old connection, so after it the batch is either there for good or
+    /// never will be; its last event's id tells which.
+    /// </summary>
+    private async Task SettleUnknownAsync(PendingBatch pending)
+    {
+        for (var patience = DateTimeOffset.UtcNow + options.Deadline; DateTimeOffset.UtcNow < patience;)
+        {
+            try
+            {
+                await using var lease = await store.TryAcquireAsync(holder, CancellationToken.None).ConfigureAwait(false);
+                if (await IsThereAsync(pending).ConfigureAwait(false))
+                {
+                    Publish(pending, pending.LastPosition);
+                    return;
+                }
+
+                if (lease is not null)
+                {
+                    pending.Fail(new LedgerBusyException("The commit was lost; nothing was written. Try again."));
+                    return;
+                }
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                trouble(e, "The database cannot be asked yet; the writer goes on trying.");
+            }
+
+            await Task.Delay(options.LeaseRetry, CancellationToken.None).ConfigureAwait(false);
+        }
+
+        pending.Fail(new UnknownOutcomeException("The database went away during the commit. Ask again with the same idempotency key."));
+    }
+
+    private async Task<bool> IsThereAsync(PendingBatch pending)
+    {
+        if (pending.LastEventId is not { } id)
+        {
+            return false;
+        }
+
+        await foreach (var stored in store.ReadRangeAsync(pending.LastPosition - 1, pending.LastPosition, CancellationToken.None).ConfigureAwait(false))
+        {
+            return stored.Id == id;
+        }
+
+        return false;
+    }
+
+    private void Publish(PendingBatch pending, long position)
+    {
+        committed(pending.Complete(position));
+        foreach (var snapshot in pending.Snapshots)
+        {
+            _ = Task.Run(() => SaveAsync(snapshot));
+        }
+    }
+
+    private async Task SaveAsync(DueSnapshot snapshot)
+    {
+        try
+        {
+            await store.SaveSnapshotAsync(snapshot.Save(), CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // A snapshot only saves time later; the events are the truth.
+            trouble(e, "A snapshot was not saved; the next one will be.");
+        }
+    }
+}

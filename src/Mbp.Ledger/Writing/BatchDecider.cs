@@ -1,0 +1,177 @@
+using System.Text.Json;
+using Mbp.Ledger.Json;
+using NodaTime;
+
+namespace Mbp.Ledger.Writing;
+
+/// <summary>
+/// Decides commands in order on states that already hold everything decided before them, committed or not. What it is given is decided, or
+/// answered, or left behind when the batch is full; it never waits for a commit unless it must read what that commit writes.
+/// </summary>
+internal sealed class BatchDecider(
+    IEventStore store, EventCatalog catalog, IClock clock, StateCache states, WriterOptions options, Action<Exception, string> trouble)
+{
+    // An actor's headers are the same on every event; a bound keeps strangers from growing this.
+    private const int KeptHeaders = 10_000;
+
+    private readonly Dictionary<string, byte[]> _headers = new(StringComparer.Ordinal);
+    private Instant _lastAt = Instant.MinValue;
+
+    /// <summary>Ledger time never goes back, whatever the clock does: not below what is in the ledger already.</summary>
+    public void StartAt(Instant last) => _lastAt = Instant.Max(_lastAt, last);
+
+    /// <summary>Decides from the front of <paramref name="taken"/> into <paramref name="pending"/>, until either is exhausted.</summary>
+    /// <param name="taken">Commands in order; those that are dealt with are removed.</param>
+    /// <param name="pending">The batch that they join.</param>
+    /// <param name="underWay">The batch that is being committed, if there is one.</param>
+    public async Task DecideAsync(List<Submission> taken, PendingBatch pending, PendingBatch? underWay)
+    {
+        if (underWay is not null && MustWaitFor(underWay, taken))
+        {
+            await underWay.Settled.ConfigureAwait(false);
+        }
+
+        var known = await KnownAsync(taken).ConfigureAwait(false);
+        var unreadable = await states.LoadAsync(taken.SelectMany(s => s.Operation.Reads), CancellationToken.None).ConfigureAwait(false);
+        var done = 0;
+        for (; done < taken.Count && pending.Bytes < options.BatchBytes && pending.Commands < options.BatchCommands; done++)
+        {
+            var submission = taken[done];
+            if (submission.Context.Key is { } key && known.TryGetValue(key, out var record))
+            {
+                Replay(submission, record);
+            }
+            else if (unreadable.Count > 0 && submission.Operation.Reads.FirstOrDefault(unreadable.ContainsKey) is { Fold: not null } reference)
+            {
+                trouble(unreadable[reference], $"Commands on {reference.Stream} fail until a build that can read it runs; all others go on.");
+                submission.Fail(unreadable[reference]);
+            }
+            else if (!pending.TryJoin(submission))
+            {
+                Decide(submission, pending);
+            }
+        }
+
+        taken.RemoveRange(0, done);
+    }
+
+    /// <summary>Whether a key or a state has to be read that the batch under way is only now writing.</summary>
+    private bool MustWaitFor(PendingBatch underWay, List<Submission> taken) => taken.Exists(s =>
+        (s.Context.Key is { } key && underWay.Holds(key)) || s.Operation.Reads.Any(states.IsBehind));
+
+    private async Task<IReadOnlyDictionary<CommandKey, CommandRecord>> KnownAsync(List<Submission> taken)
+    {
+        var keys = new HashSet<CommandKey>();
+        foreach (var submission in taken)
+        {
+            if (submission.Context.Key is { } key)
+            {
+                keys.Add(key);
+            }
+        }
+
+        return await store.FindCommandsAsync(keys, CancellationToken.None).ConfigureAwait(false);
+    }
+
+    private void Decide(Submission submission, PendingBatch pending)
+    {
+        var at = NextInstant();
+        try
+        {
+            var decision = submission.Operation.Decide(states, at);
+            if (decision.Rejection is { } rejection)
+            {
+                pending.Reject(submission, rejection);
+                return;
+            }
+
+            var (context, causation) = (submission.Context, submission.CommandId.ToString("N"));
+            var headers = HeadersOf(context.Actor);
+            var events = decision.Events;
+            var created = new NewEvent[events.Length];
+            for (var i = 0; i < created.Length; i++)
+            {
+                var (stream, body) = events[i];
+                created[i] = new NewEvent(
+                    Guid.CreateVersion7(), stream, states.VersionOf(stream) + PlaceInStream(events.AsSpan()[..i], stream), catalog.Encode(body), at,
+                    context.CorrelationId, causation, headers);
+            }
+
+            pending.Accept(submission, created, events, states.Apply(events), at);
+        }
+        catch (Exception e)
+        {
+            // A bug in a decision hurts its own caller; the rest of the batch goes on, since states move only with a whole command.
+            trouble(e, "One command failed; its caller is told.");
+            submission.Fail(e);
+        }
+    }
+
+    private static int PlaceInStream(ReadOnlySpan<StreamEvent> before, StreamId stream)
+    {
+        var place = 1;
+        foreach (var earlier in before)
+        {
+            place += earlier.Stream == stream ? 1 : 0;
+        }
+
+        return place;
+    }
+
+    private byte[] HeadersOf(string actor)
+    {
+        if (!_headers.TryGetValue(actor, out var headers))
+        {
+            if (_headers.Count >= KeptHeaders)
+            {
+                _headers.Clear();
+            }
+
+            _headers[actor] = headers = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string> { ["actor"] = actor }, LedgerJson.Options);
+        }
+
+        return headers;
+    }
+
+    private void Replay(Submission submission, CommandRecord record)
+    {
+        if (!record.Hash.Span.SequenceEqual(submission.Context.Hash.Span))
+        {
+            submission.Complete(new CommandOutcome(LedgerErrors.KeyMismatch, record.LastPosition, []));
+            return;
+        }
+
+        submission.IsHandedOver = true;
+        _ = ReadAsync();
+
+        // Reading is I/O and holds up nobody else.
+        async Task ReadAsync()
+        {
+            try
+            {
+                var events = new List<Recorded>(record.EventCount);
+                if (record.EventCount > 0)
+                {
+                    await foreach (var stored in store
+                        .ReadRangeAsync(record.LastPosition - record.EventCount, record.LastPosition, CancellationToken.None).ConfigureAwait(false))
+                    {
+                        events.Add(catalog.Decode(stored));
+                    }
+                }
+
+                submission.Complete(new CommandOutcome(null, record.LastPosition, events, Replayed: true));
+            }
+            catch (Exception e)
+            {
+                submission.Fail(e);
+            }
+        }
+    }
+
+    private Instant NextInstant()
+    {
+        var now = clock.GetCurrentInstant();
+        var micros = Instant.FromUnixTimeTicks(now.ToUnixTimeTicks() / 10 * 10);
+        return _lastAt = micros > _lastAt ? micros : _lastAt.PlusTicks(10);
+    }
+}
