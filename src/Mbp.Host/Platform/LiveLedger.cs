@@ -130,6 +130,9 @@ public sealed class LiveLedger : BackgroundService
                     await elsewhere.ConfigureAwait(false);
                     return;
                 }
+
+                // Else a wait that was cancelled would be asked for again and again, inside the very call that cancels the other one.
+                cancellationToken.ThrowIfCancellationRequested();
             }
         }
         finally
