@@ -41,10 +41,14 @@ public sealed partial class OperationsTests(HostFixture fixture) : IClassFixture
     [Fact]
     public async Task The_metrics_are_prometheus_text()
     {
-        var house = await Api.AccountAsync("metered", "20000");
-        var market = await Api.MarketAsync(house);
-        (await Api.BuyAsync(market, house, "YES", "1")).Ok();
-        var answer = await Api.GetAsync("/metrics");
+        // In a process of its own: meters are the process's, and hosts of other tests would show up on the page.
+        var data = Directory.CreateTempSubdirectory("mbp-metrics-");
+        await using var host = await ChildHost.StartAsync(data.FullName, "--ephemeral");
+        var house = await host.Api.AccountAsync("metered", "20000");
+        var market = await host.Api.MarketAsync(house);
+        (await host.Api.BuyAsync(market, house, "YES", "1")).Ok();
+        var answer = await host.Api.GetAsync("/metrics");
+        data.Delete(recursive: true);
         Assert.Equal("text/plain", answer.ContentType);
         Assert.EndsWith("\n", answer.Text, StringComparison.Ordinal);
         var types = new Dictionary<string, string>(StringComparer.Ordinal);
