@@ -55,16 +55,17 @@ public static class MbpHost
     {
         ArgumentNullException.ThrowIfNull(options);
         var database = await Database.OpenAsync(options, Console.Error.WriteLine, cancellationToken).ConfigureAwait(false);
+        var host = new RunningHost(Build(options, database), database);
         try
         {
-            var app = Build(options, database);
-            await app.StartAsync(cancellationToken).ConfigureAwait(false);
-            await AnnounceAsync(app, options, database).ConfigureAwait(false);
-            return new RunningHost(app, database);
+            await host.App.StartAsync(cancellationToken).ConfigureAwait(false);
+            await AnnounceAsync(host.App, options, database).ConfigureAwait(false);
+            return host;
         }
         catch
         {
-            await database.DisposeAsync().ConfigureAwait(false);
+            // The workers first: they must not meet a database that is gone already.
+            await host.DisposeAsync().ConfigureAwait(false);
             throw;
         }
     }

@@ -94,6 +94,26 @@ public sealed class PostgresEventStore : IEventStore, IAsyncDisposable
     public IAsyncEnumerable<StoredEvent> ReadRangeAsync(long afterPosition, long lastPosition, CancellationToken cancellationToken) =>
         _events.RangeAsync(afterPosition, lastPosition, cancellationToken);
 
+    /// <summary>The version that each stream claims (<c>mt_streams</c>), to compare with its events.</summary>
+    public async IAsyncEnumerable<(StreamId Stream, long Version)> ReadStreamVersionsAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var command = _readers.CreateCommand("SELECT id, version FROM mt_streams");
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            yield return (StreamId.Parse(reader.GetString(0)), reader.GetInt64(1));
+        }
+    }
+
+    /// <summary>The shard that a database holds; null where no writer has ever led.</summary>
+    public static async Task<string?> FindShardAsync(RoleConnections connections, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(connections);
+        await using var pool = connections.Open(RoleConnections.ReaderRole);
+        await using var command = pool.CreateCommand("SELECT shard FROM ledger_head");
+        return (string?)await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     public async Task<long> HeadAsync(CancellationToken cancellationToken)
     {
         await using var command = _readers.CreateCommand("SELECT position FROM ledger_head WHERE shard = $1");

@@ -29,6 +29,11 @@ internal static class AuditVerb
                 "events", Math.Min(head, parsed.GetValue(to) ?? head), () => run.Audit.Position, run.GoAsync(parsed.GetValue(to), cancellationToken)).ConfigureAwait(false);
             var output = parsed.InvocationConfiguration.Output;
             await output.WriteLineAsync(parsed.GetValue(json) ? run.ToJson() : run.ToText(parsed.GetValue(market))).ConfigureAwait(false);
+            if (parsed.GetValue(market) is { } asked && !run.Audit.States.Markets.ContainsKey(asked))
+            {
+                throw new EnvironmentException($"There is no market '{asked}' in what was replayed.");
+            }
+
             return run.Holds ? 0 : 1;
         });
         return new Command("audit", "Checks the ledger.") { replay };
@@ -44,18 +49,18 @@ internal sealed class LedgerAccess(PostgresEventStore store, EmbeddedPostgres? e
     {
         if (postgres is not null)
         {
-            return new LedgerAccess(new PostgresEventStore(await ExternalServer.ConnectAsync(postgres, cancellationToken).ConfigureAwait(false)), null);
+            return new LedgerAccess(await StoreAsync(await ExternalServer.ConnectAsync(postgres, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false), null);
         }
 
         var connections = RoleConnections.Load(Path.Combine(data, "connections.json"))
                           ?? throw new EnvironmentException($"There is no ledger in {data}: connections.json is missing. Is --data the host's data folder?");
         if (await AnswersAsync(connections, cancellationToken).ConfigureAwait(false))
         {
-            return new LedgerAccess(new PostgresEventStore(connections), null);
+            return new LedgerAccess(await StoreAsync(connections, cancellationToken).ConfigureAwait(false), null);
         }
 
         var embedded = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(Path.GetFullPath(data)), cancellationToken).ConfigureAwait(false);
-        return new LedgerAccess(new PostgresEventStore(embedded.Connections), embedded);
+        return new LedgerAccess(await StoreAsync(embedded.Connections, cancellationToken).ConfigureAwait(false), embedded);
     }
 
     public async ValueTask DisposeAsync()
@@ -66,6 +71,11 @@ internal sealed class LedgerAccess(PostgresEventStore store, EmbeddedPostgres? e
             await embedded.DisposeAsync().ConfigureAwait(false);
         }
     }
+
+    private static async Task<PostgresEventStore> StoreAsync(RoleConnections connections, CancellationToken cancellationToken) => new(
+        connections,
+        await PostgresEventStore.FindShardAsync(connections, cancellationToken).ConfigureAwait(false)
+        ?? throw new EnvironmentException("No writer has ever led this database: there is nothing to audit."));
 
     private static async Task<bool> AnswersAsync(RoleConnections connections, CancellationToken cancellationToken)
     {

@@ -10,6 +10,7 @@ internal sealed record ImportReport(
     int Rows,
     int Accepted,
     int Refused,
+    int NotSent,
     IReadOnlyDictionary<string, int> RefusedByCode,
     int SalesCapped,
     double Seconds,
@@ -26,7 +27,7 @@ internal sealed record ImportReport(
     {
         var results = importer.Results;
         var byCode = results.SelectMany(r => r.Refused).GroupBy(r => r.Key).OrderBy(g => g.Key, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Sum(r => r.Value));
-        var (accepted, refused) = (results.Sum(r => r.Accepted), byCode.Values.Sum());
+        var (accepted, refused, notSent) = (results.Sum(r => r.Accepted), byCode.Values.Sum(), results.Sum(r => r.NotSent));
         var lines = new List<MarketLine>();
         foreach (var result in results)
         {
@@ -41,7 +42,7 @@ internal sealed record ImportReport(
             sums.Text("granted"), sums.Text("accounts"), sums.Text("pools"), sums.Text("fees"), sums.Text("dust"), sums.Body["holds"]?.GetValue<bool>() ?? false);
         var seconds = importer.TradingTime.TotalSeconds;
         return new ImportReport(
-            history.Rows, accepted, refused, byCode, results.Sum(r => r.Capped), Math.Round(seconds, 3), Math.Round((accepted + refused) / Math.Max(seconds, 0.001)),
+            history.Rows, accepted, refused, notSent, byCode, results.Sum(r => r.Capped), Math.Round(seconds, 3), Math.Round(accepted / Math.Max(seconds, 0.001)),
             results.Count, results.Count(r => r.Settled), lines, conservation,
             accepted + refused == history.Rows && conservation.Holds && results.All(r => r.Resolved is null || r.Settled));
     }
@@ -84,8 +85,9 @@ internal sealed record ImportReport(
             text.Append(CultureInfo.InvariantCulture, $"           {count,6} {code}\n");
         }
 
+        text.Append(CultureInfo.InvariantCulture, $"not sent   {NotSent} of the refused: sales of which the seller holds nothing here\n");
         text.Append(CultureInfo.InvariantCulture, $"capped     {SalesCapped} sales, at what the seller held\n");
-        text.Append(CultureInfo.InvariantCulture, $"speed      {TradesPerSecond:0} trades/s ({Seconds:0.0} s)\n");
+        text.Append(CultureInfo.InvariantCulture, $"speed      {TradesPerSecond:0} trades/s accepted ({Seconds:0.0} s)\n");
         text.Append(CultureInfo.InvariantCulture, $"settled    {Settled} of {Markets} markets\n");
         text.Append(CultureInfo.InvariantCulture, $"credits    granted {Conservation.Granted} = accounts {Conservation.Accounts} + pools {Conservation.Pools} + fees {Conservation.Fees} + dust {Conservation.Dust}\n");
         text.Append(Holds ? "all accounted for" : "NOT all accounted for");

@@ -25,6 +25,9 @@ internal sealed class MarketResult(string id)
 
     public int Capped { get; set; }
 
+    /// <summary>Of the refused, the sales of which the seller holds nothing here: they are counted as what the host would answer, and not sent.</summary>
+    public int NotSent { get; set; }
+
     public Dictionary<string, int> Refused { get; } = new(StringComparer.Ordinal);
 
     public string? Resolved { get; set; }
@@ -118,6 +121,7 @@ internal sealed class Importer(ApiClient api, ApiClient second, TradeHistory his
             else
             {
                 result.Refused[code] = result.Refused.GetValueOrDefault(code) + 1;
+                result.NotSent += !trade.IsBuy && holding == 0 ? 1 : 0;
             }
 
             Interlocked.Increment(ref _done);
@@ -135,7 +139,7 @@ internal sealed class Importer(ApiClient api, ApiClient second, TradeHistory his
         }
         else
         {
-            // Nothing held: the API would refuse it. Not sending it keeps a resumed import from selling what was only bought later.
+            // Not sending it keeps a resumed import from selling what was only bought later.
             if (held == 0)
             {
                 return ("trading.insufficient_shares", 0);

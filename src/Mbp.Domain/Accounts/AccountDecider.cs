@@ -12,6 +12,7 @@ public static class AccountDecider
 
     private static Decision<AccountEvent> Decide(AccountCommand command, Account account) => (command, account) switch
     {
+        (OpenAccount { Account.IsReserved: true }, Account.Unknown) => AccountErrors.Reserved,
         (OpenAccount c, Account.Unknown) => [new AccountOpened(c.Account, c.At)],
         (OpenAccount, _) => [],
         (_, Account.Unknown) => AccountErrors.NotFound,

@@ -12,6 +12,9 @@ public readonly record struct AccountId(string Value)
 
     public static bool IsValid(string? value) => Identifier.IsValid(value);
 
+    /// <summary>Operators and workers act under such ids; an account that had one could be taken for them.</summary>
+    public bool IsReserved => Value.StartsWith("op-", StringComparison.OrdinalIgnoreCase) || Value.StartsWith("worker:", StringComparison.OrdinalIgnoreCase);
+
     public override string ToString() => Value;
 }
 

@@ -3,13 +3,13 @@ namespace Mbp.Domain.Audit;
 /// <summary>What an audit looks at. The ids are the requirements' (docs/glossary.md, "Invariants").</summary>
 public enum Check
 {
-    /// <summary>Positions 1, 2, 3, ... and versions 1, 2, 3, ... in every stream; time never goes back.</summary>
+    /// <summary>Positions 1, 2, 3, ... and versions 1, 2, 3, ... in every stream, to the head that the ledger claims; time never goes back, and is the same on the row and in the event.</summary>
     Order,
 
     /// <summary>S3.INV5: the decider, asked again, says the same to the unit.</summary>
     Decision,
 
-    /// <summary>Q4.I1: no balance, holding, reserve or LP share below zero.</summary>
+    /// <summary>Q4.I1: nobody pays, sells or withdraws more than there is.</summary>
     NoNegative,
 
     /// <summary>Q4.I2: accounts + pools + fees + dust = grants, after every command.</summary>
@@ -57,15 +57,18 @@ public sealed record AuditFault(Check Check, long Position, string What);
 /// <summary>How often each check was made, and what it found.</summary>
 public sealed class AuditReport
 {
-    /// <summary>More faults than this are counted, not kept: a broken ledger must not fill the memory.</summary>
-    public const int KeptFaults = 100;
+    /// <summary>Of each check, more faults than this are counted, not kept: a broken ledger must not fill the memory, nor one fault hide another.</summary>
+    public const int KeptFaults = 20;
 
     private readonly long[] _counts = new long[Enum.GetValues<Check>().Length];
+    private readonly long[] _faultCounts = new long[Enum.GetValues<Check>().Length];
     private readonly List<AuditFault> _faults = [];
 
     public IReadOnlyList<AuditFault> Faults => _faults;
 
-    public long FaultCount { get; private set; }
+    public long FaultCount => _faultCounts.Sum();
+
+    public long FaultsOf(Check check) => _faultCounts[(int)check];
 
     public long CountOf(Check check) => _counts[(int)check];
 
@@ -82,8 +85,7 @@ public sealed class AuditReport
 
     internal void Fail(Check check, long position, string what)
     {
-        FaultCount++;
-        if (_faults.Count < KeptFaults)
+        if (_faultCounts[(int)check]++ < KeptFaults)
         {
             _faults.Add(new AuditFault(check, position, what));
         }

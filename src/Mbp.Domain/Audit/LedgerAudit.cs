@@ -1,8 +1,11 @@
+using System.Collections.Concurrent;
+using System.Reflection;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
+using Mbp.Domain.Units;
 using Mbp.Ledger;
 using NodaTime;
 
@@ -14,6 +17,8 @@ namespace Mbp.Domain.Audit;
 /// </summary>
 public sealed class LedgerAudit
 {
+    private static readonly ConcurrentDictionary<Type, PropertyInfo?> TimeOf = new();
+
     private readonly Dictionary<StreamId, long> _versions = [];
     private readonly Dictionary<string, Running> _running = new(StringComparer.Ordinal);
 
@@ -21,6 +26,7 @@ public sealed class LedgerAudit
     private Int128 _granted;
     private Int128 _inAccounts;
     private Int128 _inMarkets;
+    private Int128 _difference;
     private Instant _lastAt = Instant.MinValue;
 
     public AuditStates States { get; } = new();
@@ -64,7 +70,7 @@ public sealed class LedgerAudit
         }
         catch (OverflowException e)
         {
-            Report.Fail(Check.NoOverflow, last, e.Message);
+            Report.Fail(Check.NoOverflow, last, $"The command does not fold: {e.Message}");
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException or KeyNotFoundException)
         {
@@ -72,8 +78,11 @@ public sealed class LedgerAudit
             Report.Fail(Check.Decision, last, $"The command does not fold: {e.Message}");
         }
 
-        var sum = _inAccounts + _inMarkets;
-        Report.Record(Check.Conservation, sum == _granted, last, $"granted {_granted} units, found {sum}");
+        // One missing credit stays missing at every later position; it is a fault where it went missing.
+        var difference = _inAccounts + _inMarkets - _granted;
+        Report.Record(
+            Check.Conservation, difference == _difference, last, $"{difference - _difference} units too many in accounts and markets since here (granted {_granted})");
+        _difference = difference;
         Position = last;
     }
 
@@ -83,11 +92,29 @@ public sealed class LedgerAudit
         var previous = Position;
         Position = recorded.Position;
         Report.Record(
-            Check.Order, recorded.Position == previous + 1 && recorded.Version == version && recorded.At >= _lastAt, recorded.Position,
-            $"{recorded.Stream}: position {recorded.Position} after {previous}, version {recorded.Version} where {version} is due, at {recorded.At} after {_lastAt}");
+            Check.Order, recorded.Position == previous + 1 && recorded.Version == version && recorded.At >= _lastAt && recorded.At == TimeIn(recorded.Data), recorded.Position,
+            $"{recorded.Stream}: position {recorded.Position} after {previous}, version {recorded.Version} where {version} is due, at {recorded.At} after {_lastAt}, with {TimeIn(recorded.Data)} inside");
         _versions[recorded.Stream] = recorded.Version;
         _lastAt = Instant.Max(_lastAt, recorded.At);
     }
+
+    /// <summary>What the store says of the ledger's end, where that is known beside the events: a cut-off tail leaves no gap.</summary>
+    /// <param name="head">The head that the ledger claims.</param>
+    /// <param name="versions">The version that each stream claims.</param>
+    public void CheckEnd(long head, IEnumerable<(StreamId Stream, long Version)> versions)
+    {
+        ArgumentNullException.ThrowIfNull(versions);
+        Report.Record(Check.Order, head == Position, Position, $"the ledger claims {head} events, the last one found is {Position}");
+        foreach (var (stream, version) in versions)
+        {
+            var found = _versions.GetValueOrDefault(stream);
+            Report.Record(Check.Order, version == found, Position, $"{stream} claims version {version}, {found} is the last one found");
+        }
+    }
+
+    // Every event says when it happened; the row's column must say the same.
+    private static Instant? TimeIn(object @event) =>
+        TimeOf.GetOrAdd(@event.GetType(), static type => type.GetProperty("At") is { } at && at.PropertyType == typeof(Instant) ? at : null)?.GetValue(@event) as Instant?;
 
     private void CheckDecision(IReadOnlyList<Recorded> command, long position)
     {
@@ -129,10 +156,14 @@ public sealed class LedgerAudit
             case "account":
                 var account = new AccountId(recorded.Stream.Key);
                 var before = States.BalanceUnits(account);
+                if (recorded.Data is AccountDebited debit)
+                {
+                    Report.Record(Check.NoNegative, before >= debit.Amount.Units, recorded.Position, $"{account} pays {debit.Amount} of {WideDecimal.Format(before)}");
+                }
+
                 States.Apply(recorded.Stream, recorded.Data);
                 _inAccounts += States.BalanceUnits(account) - before;
                 _granted += recorded.Data is CreditsGranted grant ? grant.Amount.Units : 0;
-                Report.Record(Check.NoNegative, States.BalanceUnits(account) >= 0, recorded.Position, $"the balance of {account} is negative");
                 break;
             case "market" or "resolution":
                 FoldMarket(recorded);
@@ -165,7 +196,15 @@ public sealed class LedgerAudit
         var position = recorded.Position;
         switch (recorded.Data)
         {
+            case LiquidityRemoved e:
+                Report.Record(
+                    Check.NoNegative, before.Pool.HolderOf(e.Account).LpShares >= e.LpShares, position, $"{e.Account} withdraws more LP shares of {id} than it has");
+                break;
             case TradeExecuted e:
+                Report.Record(
+                    Check.NoNegative,
+                    e.Side == TradeSide.Buy || before.Pool.HolderOf(e.Account).Shares[before.Pool.IndexOf(e.Outcome)] >= e.Shares, position,
+                    $"{e.Account} sells more {e.Outcome} of {id} than it has");
                 Report.Record(Check.NoLateTrade, MarketDecider.WhyNoTrade(before.Market, e.At) is null, position, $"a trade on {id}, which did not trade then");
                 break;
             case ResolutionDetermined e:

@@ -245,9 +245,9 @@ internal sealed class Parameters(IReadOnlyDictionary<string, string> given)
         {
             Fail($"params.{name}", "has each name once");
         }
-        else if (names.Contains(ReservedValues.Invalid, StringComparer.Ordinal))
+        else if (names.FirstOrDefault(ReservedValues.All.Contains) is { } reserved)
         {
-            Fail($"params.{name}", $"does not contain '{ReservedValues.Invalid}', which voids a market");
+            Fail($"params.{name}", $"does not contain '{reserved}', which is no outcome but a word of the resolution");
         }
 
         return [.. names];
@@ -272,4 +272,9 @@ public static class ReservedValues
 {
     /// <summary>The question has no answer: the market is void.</summary>
     public const string Invalid = "INVALID";
+
+    /// <summary>The question cannot be answered yet.</summary>
+    public const string TooEarly = "TOO_EARLY";
+
+    public static IReadOnlyList<string> All { get; } = [Invalid, TooEarly];
 }

@@ -20,7 +20,7 @@ public static class MarketErrors
     public static Rejection Halted(HaltLevel level, string reason) => new(
         RejectionKind.Conflict, "markets.halted", $"The market is halted ({level}): {reason}.");
 
-    public static Rejection Invalid(string field, string rule) => new(RejectionKind.Invalid, "markets.invalid", $"{field}: {rule}.", field);
+    public static Rejection Invalid(string field, string rule) => new(RejectionKind.Invalid, "markets.invalid", $"{field}: {rule.TrimEnd('.')}.", field);
 
     public static Rejection UnknownRuleset(string name) => new(
         RejectionKind.Invalid, "markets.unknown_ruleset", $"There is no rule set '{name}'.", "ruleset");

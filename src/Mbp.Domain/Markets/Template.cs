@@ -48,6 +48,9 @@ public abstract record TemplateCommand;
 /// <summary>Publishes a template, or the next version of one.</summary>
 public sealed record PublishTemplate(Template Template, Instant At) : TemplateCommand;
 
+/// <summary>Publishes a built-in template where there is none of its id; what operators published since is theirs.</summary>
+public sealed record SeedTemplate(Template Template, Instant At) : TemplateCommand;
+
 /// <summary>What is known of one template: its newest version.</summary>
 [JsonDerivedType(typeof(Unknown), "unknown")]
 [JsonDerivedType(typeof(Published), "published")]
@@ -79,6 +82,9 @@ public static class TemplateDecider
 
     private static Decision<TemplateEvent> Decide(TemplateCommand command, TemplateEntry entry) => (command, entry) switch
     {
+        (SeedTemplate, TemplateEntry.Published) => [],
+        (SeedTemplate c, _) => [new TemplatePublished(c.Template with { Version = 1 }, c.At)],
+
         (PublishTemplate c, TemplateEntry.Published p) when p.Template == c.Template with { Version = p.Template.Version } => [],
         (PublishTemplate c, _) when TemplateErrors.WhyInvalid(c.Template) is { } why => why,
         (PublishTemplate c, TemplateEntry.Published p) => [new TemplatePublished(c.Template with { Version = p.Template.Version + 1 }, c.At)],

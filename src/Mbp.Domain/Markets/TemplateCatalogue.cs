@@ -3,7 +3,7 @@ using NodaTime;
 
 namespace Mbp.Domain.Markets;
 
-/// <summary>The templates that every ledger starts with. A change here publishes a new version at the next start.</summary>
+/// <summary>The templates that every ledger starts with; operators publish their next versions.</summary>
 public static class TemplateCatalogue
 {
     // 100 CE$ is the least that any pool of two outcomes needs (D3, Rmin); a market that people should trade in wants 12,500 or more (3.5).

@@ -20,6 +20,8 @@ public static class ResolutionDecider
             {
                 (_, MarketResolution.Finished or MarketResolution.Voided) => ResolutionErrors.AlreadyFinal,
 
+                (StartResolution c, MarketResolution.NotStarted or MarketResolution.Collecting)
+                    when truth.Find(closed.Terms.TruthRef) is { } fact && WhyNotBy(fact, c.By, pool) is { } refused => refused,
                 (StartResolution c, MarketResolution.NotStarted) => Start(c, closed, truth),
                 (StartResolution c, MarketResolution.Collecting) => Evaluate(c, closed, truth),
                 (StartResolution, _) => [],
@@ -46,10 +48,17 @@ public static class ResolutionDecider
             : [started];
     }
 
-    // Looking again at a table that still says nothing is not worth an event: an impatient caller must not grow the ledger.
+    // Looking again at a table that still says nothing, or nothing of use, is not worth an event: an impatient caller must not grow the ledger.
     private static Decision<ResolutionEvent> Evaluate(StartResolution c, Market.Closed market, TruthTable truth) =>
-        market.Terms.TruthSource != TruthSource.Table || truth.Find(market.Terms.TruthRef) is null ? []
+        market.Terms.TruthSource != TruthSource.Table || truth.Find(market.Terms.TruthRef) is not { } fact ? []
+        : PayoutVectors.For(market, fact.Value).Rejection is { } useless ? useless
         : [.. Look(c, market, truth)];
+
+    /// <summary>A table is no way around the second person, nor around the rule that nobody decides over the own money.</summary>
+    private static Rejection? WhyNotBy(Fact fact, string starter, Pool pool) =>
+        fact.By == starter ? ResolutionErrors.SameRecorder
+        : HoldsPosition(pool, fact.By) || HoldsPosition(pool, starter) ? ResolutionErrors.HoldsPosition
+        : null;
 
     private static IEnumerable<ResolutionEvent> Look(StartResolution c, Market.Closed market, TruthTable truth)
     {
@@ -131,6 +140,6 @@ public static class ResolutionDecider
         && pool.Holders.TryGetValue(new AccountId(who), out var holder)
         && (holder.LpShares > LpShares.Zero || holder.Shares.Any(s => s > Shares.Zero));
 
-    private static bool IsEvidence(string uri) =>
+    internal static bool IsEvidence(string uri) =>
         uri.Length <= LongestUri && Uri.TryCreate(uri, UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https" or "ipfs" or "urn";
 }

@@ -14,6 +14,9 @@ public static class ResolutionErrors
 
     public static readonly Rejection AlreadyFinal = new(RejectionKind.Conflict, "resolution.already_final", "The resolution is final.");
 
+    public static readonly Rejection SameRecorder = new(
+        RejectionKind.Forbidden, "resolution.same_recorder", "The one who recorded the fact cannot resolve by it: two people decide.");
+
     public static readonly Rejection NothingProposed = new(RejectionKind.Conflict, "resolution.nothing_proposed", "There is no proposal to approve.");
 
     public static readonly Rejection AlreadyProposed = new(

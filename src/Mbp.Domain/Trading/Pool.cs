@@ -37,7 +37,7 @@ public sealed record Pool(
 {
     /// <summary>The pool of a market, from the terms that the market opened with and the pool's own events.</summary>
     public static readonly Fold<Pool> Fold = new(
-        "pool", 1, Empty([], 0),
+        "pool", 2, Empty([], 0),
         (pool, @event) => @event switch
         {
             PoolEvent e => Evolve(pool, e),
@@ -49,6 +49,12 @@ public sealed record Pool(
     public static Pool Empty(ImmutableArray<string> outcomes, int feePpm) => new(
         new(outcomes), feePpm, EquatableArray.Own(new Shares[outcomes.Length]), default, default, default, default, default, default,
         EquatableArray.Own(new Price[outcomes.Length]), ImmutableDictionary<AccountId, Holder>.Empty);
+
+    /// <summary>Who opened the pool; null until then.</summary>
+    public AccountId? Opener { get; init; }
+
+    /// <summary>The LP shares of the opening, which a rule set may hold until the settlement (spec 3.3 guards).</summary>
+    public LpShares Seed { get; init; }
 
     [JsonIgnore]
     public bool IsOpen => LpSupply > LpShares.Zero;
@@ -88,6 +94,7 @@ public sealed record Pool(
         other is not null
         && Outcomes == other.Outcomes && FeePpm == other.FeePpm && Reserves == other.Reserves && Locked == other.Locked
         && LpSupply == other.LpSupply && FeesCollected == other.FeesCollected && FeesClaimed == other.FeesClaimed
+        && Opener == other.Opener && Seed == other.Seed
         && FeeIndex == other.FeeIndex && FeeRest == other.FeeRest && Prices == other.Prices
         && Holders.Count == other.Holders.Count
         && Holders.All(pair => other.Holders.TryGetValue(pair.Key, out var holder) && holder == pair.Value);

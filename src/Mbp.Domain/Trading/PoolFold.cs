@@ -15,6 +15,8 @@ internal static class PoolFold
             LpSupply = pool.LpSupply + e.Minted,
             FeesClaimed = pool.FeesClaimed + e.Claimed,
             Prices = e.Prices,
+            Opener = pool.Opener ?? e.Account,
+            Seed = pool.IsOpen ? pool.Seed : e.Minted,
             Holders = pool.Holders.SetItem(e.Account, holder with
             {
                 Shares = Sum(holder.Shares, e.Back),

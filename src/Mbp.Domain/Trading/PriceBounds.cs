@@ -2,8 +2,5 @@ using Mbp.Domain.Units;
 
 namespace Mbp.Domain.Trading;
 
-/// <summary>Where the traded outcome's price may be after a trade, both ends included (spec 3.3 guards). A ruleset value.</summary>
-public readonly record struct PriceBounds(Price Min, Price Max)
-{
-    public bool Contains(Price price) => price >= Min && price <= Max;
-}
+/// <summary>Where prices may be after a trade, both ends included (spec 3.3 guards). A ruleset value.</summary>
+public readonly record struct PriceBounds(Price Min, Price Max);

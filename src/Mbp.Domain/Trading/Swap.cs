@@ -48,8 +48,23 @@ internal readonly ref struct Swap
         return null;
     }
 
-    public Rejection? OutOf(PriceBounds? bounds) =>
-        bounds is { } limits && !limits.Contains(PriceAfter) ? TradingErrors.PriceOutOfBounds(_pool.Outcomes[_outcome], PriceAfter, limits) : null;
+    /// <summary>
+    /// No trade may push any outcome's price out of the bounds, or further out. One that is outside already (more than two outcomes can leave
+    /// one there) may always be traded back.
+    /// </summary>
+    public Rejection? OutOf(PriceBounds? bounds)
+    {
+        for (var o = 0; bounds is { } limits && o < Prices.Count; o++)
+        {
+            var (before, after) = (_pool.Prices[o], Prices[o]);
+            if ((after > limits.Max && after > before) || (after < limits.Min && after < before))
+            {
+                return TradingErrors.PriceOutOfBounds(_pool.Outcomes[o], after, limits);
+            }
+        }
+
+        return null;
+    }
 
     private static int Lowest(ReadOnlySpan<Shares> reserves, int outcome, TradeSide side, long net, long shares, out long left)
     {

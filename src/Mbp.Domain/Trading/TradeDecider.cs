@@ -27,7 +27,9 @@ public static class TradeDecider
         }
 
         var change = Change(command, pool, Bounds(market));
-        return change.Rejection is { } refused ? refused : Post(command, change.Events, open);
+        return change.Rejection is { } refused ? refused
+            : TouchesSeed(command, market, pool) ? TradingErrors.SeedLocked(pool.Seed)
+            : Post(command, change.Events, open);
     }
 
     /// <summary>The pool's side of a command, whatever the account holds: also what a quote shows.</summary>
@@ -43,6 +45,12 @@ public static class TradeDecider
     /// <summary>The price bounds of the market's rule set, if it has any.</summary>
     public static PriceBounds? Bounds(Market market) =>
         market.Terms() is { } terms && Rulesets.Find(terms.Ruleset) is { MinPrice: { } min, MaxPrice: { } max } ? new PriceBounds(min, max) : null;
+
+    private static bool TouchesSeed(TradeCommand command, Market market, Pool pool) =>
+        command is RemoveLiquidity remove
+        && remove.Account == pool.Opener
+        && pool.HolderOf(remove.Account).LpShares - remove.LpShares < pool.Seed
+        && Rulesets.Find(market.Terms()!.Ruleset) is { SeedLocked: true };
 
     /// <summary>What the pool's events mean in cash for the account.</summary>
     internal static Decision<StreamEvent> Post(TradeCommand command, ImmutableArray<PoolEvent> events, Account.Open account)

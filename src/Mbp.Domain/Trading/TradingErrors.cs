@@ -14,6 +14,9 @@ public static class TradingErrors
     public static readonly Rejection TooLarge = new(
         RejectionKind.Refused, "trading.too_large", $"This would take a total of the market beyond {Decimal8.Format(Decimal8.Max)}, the largest amount there is.");
 
+    public static Rejection SeedLocked(LpShares seed) => new(
+        RejectionKind.Refused, "trading.seed_locked", $"The opening liquidity of {seed} LP shares stays in the pool until the market is settled.", "lpShares");
+
     public static Rejection OpeningInvalid(string message, string field) => new(RejectionKind.Invalid, "trading.opening_invalid", message, field);
 
     public static Rejection UnknownOutcome(string outcome, Pool pool) => new(

@@ -1,4 +1,5 @@
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Markets;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Units;
 using Mbp.Host.Platform;
@@ -73,10 +74,11 @@ internal static class AccountEndpoints
             return forbidden;
         }
 
-        var (view, problem) = await reads.NowAsync(http.Request, cancellationToken);
-        if (problem is not null)
+        var (view, problem) = await reads.AtLeastAsync(http.Request, cancellationToken);
+        var (until, badAt) = Reads.Past(http.Request);
+        if ((problem ?? badAt) is { } invalid)
         {
-            return problem;
+            return invalid;
         }
 
         if (!AccountId.IsValid(id) || view.Accounts.GetValueOrDefault(new AccountId(id)) is not { Account: not Account.Unknown } account)
@@ -84,11 +86,16 @@ internal static class AccountEndpoints
             return Problems.From(AccountErrors.NotFound);
         }
 
-        var held = account.Markets
-            .Select(market => (market, View: view.Markets[market]))
+        var markets = new List<(string Id, MarketView View)>(account.Markets.Count);
+        foreach (var market in account.Markets)
+        {
+            markets.Add((market, until is null ? view.Markets[market] : await reads.MarketAsOfAsync(new MarketId(market), until, cancellationToken)));
+        }
+
+        var held = markets
             // A settled market has paid for its shares; they are worth nothing more.
             .Where(m => m.View.Settlement is not MarketSettlement.Settled)
-            .Select(m => (m.market, m.View.Pool, Holder: m.View.Pool.HolderOf(new AccountId(id))))
+            .Select(m => (market: m.Id, m.View.Pool, Holder: m.View.Pool.HolderOf(new AccountId(id))))
             .ToList();
         return TypedResults.Ok(new PositionsResponse(
             [.. held.SelectMany(m => m.Holder.Shares
@@ -96,7 +103,7 @@ internal static class AccountEndpoints
                 .Where(s => s.shares > Shares.Zero)
                 .Select(s => new PositionItem(m.market, m.Pool.Outcomes[s.outcome], s.shares.ToString())))],
             [.. held.Where(m => m.Holder.LpShares > LpShares.Zero).Select(m => new LiquidityItem(m.market, m.Holder.LpShares.ToString()))],
-            view.Position));
+            until is null ? view.Position : markets.Select(m => m.View.Position).DefaultIfEmpty(0).Max()));
     }
 
     private static async Task<Results<Ok<IssueKeyResponse>, ProblemHttpResult>> IssueKeyAsync(

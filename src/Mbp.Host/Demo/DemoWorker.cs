@@ -49,7 +49,11 @@ internal sealed class DemoWorker(LedgerWriter writer, LiveLedger live, TemplateS
 
             Log.DemoDone(log, history.Markets.Count, trades);
         }
-        catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+        catch (Exception) when (stoppingToken.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (Exception e)
         {
             // The demo is an extra; the host goes on without it, and the next start takes it up where it stopped.
             Log.WorkerTrouble(log, e, "the demo");

@@ -126,7 +126,7 @@ public sealed record MarketListResponse(IReadOnlyList<MarketListItem> Items, str
 /// <param name="CommandId">The command that caused it; all of one command's events share it.</param>
 public sealed record EventItem(long Position, string Type, long Version, string At, JsonElement Data, string? Actor, string TraceId, string CommandId);
 
-public sealed record EventListResponse(IReadOnlyList<EventItem> Items, string? NextCursor);
+public sealed record EventListResponse(IReadOnlyList<EventItem> Items, string? NextCursor, long Position);
 
 /// <param name="Level"><c>warn</c>, <c>soft</c> or <c>hard</c>; <c>hard</c> if absent.</param>
 /// <param name="Reason">Why; kept in the ledger.</param>
@@ -153,7 +153,7 @@ public sealed record TemplateItem(
     int MaxQuestion,
     int MaxOutcomes);
 
-public sealed record TemplateListResponse(IReadOnlyList<TemplateItem> Items, string? NextCursor);
+public sealed record TemplateListResponse(IReadOnlyList<TemplateItem> Items, string? NextCursor, long Position);
 
 /// <summary>Publishes a template, or the next version of one.</summary>
 public sealed record PublishTemplateRequest(

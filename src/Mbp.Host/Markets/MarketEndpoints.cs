@@ -87,8 +87,14 @@ internal static class MarketEndpoints
 
         var items = new List<EventItem>(size);
         var more = false;
+        var (until, _) = Reads.Past(http.Request);
         await foreach (var stored in store.ReadStreamAsync(market!.Terms!.MarketId.Stream, after, cancellationToken))
         {
+            if (until?.Invoke(stored) == false)
+            {
+                break;
+            }
+
             if (items.Count == size)
             {
                 more = true;
@@ -98,7 +104,7 @@ internal static class MarketEndpoints
             items.Add(Item(stored));
         }
 
-        return TypedResults.Ok(new EventListResponse(items, more ? items[^1].Version.ToString(CultureInfo.InvariantCulture) : null));
+        return TypedResults.Ok(new EventListResponse(items, more ? items[^1].Version.ToString(CultureInfo.InvariantCulture) : null, market.Position));
     }
 
     private static async Task<Results<Ok<MarketStateResponse>, ProblemHttpResult>> HaltAsync(

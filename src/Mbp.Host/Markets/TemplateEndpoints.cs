@@ -19,13 +19,16 @@ internal static class TemplateEndpoints
     public static Operation Publish(Template template) =>
         Operation.On(TemplateDecider.Decider, TemplateEntry.Fold.Of(Template.StreamOf(template.Id)), at => new PublishTemplate(template, at));
 
+    public static Operation Seed(Template template) =>
+        Operation.On(TemplateDecider.Decider, TemplateEntry.Fold.Of(Template.StreamOf(template.Id)), at => new SeedTemplate(template, at));
+
     private static async Task<Results<Ok<TemplateListResponse>, ProblemHttpResult>> ListAsync(
         HttpContext http, Reads reads, CancellationToken cancellationToken)
     {
         var (view, problem) = await reads.NowAsync(http.Request, cancellationToken);
         return problem is not null
             ? problem
-            : TypedResults.Ok(new TemplateListResponse([.. view.Templates.Values.Select(Item)], NextCursor: null));
+            : TypedResults.Ok(new TemplateListResponse([.. view.Templates.Values.Select(Item)], NextCursor: null, view.Position));
     }
 
     private static async Task<Results<Ok<TemplatePublishedResponse>, ProblemHttpResult>> PublishAsync(

@@ -22,7 +22,7 @@ internal sealed class TemplateSeeder(LedgerWriter writer, ILogger<TemplateSeeder
                 {
                     foreach (var template in TemplateCatalogue.BuiltIn)
                     {
-                        await writer.SubmitAsync(TemplateEndpoints.Publish(template), CommandContext.ForWorker("templates"), stoppingToken).ConfigureAwait(false);
+                        await writer.SubmitAsync(TemplateEndpoints.Seed(template), CommandContext.ForWorker("templates"), stoppingToken).ConfigureAwait(false);
                     }
 
                     _done.TrySetResult();
@@ -34,7 +34,11 @@ internal sealed class TemplateSeeder(LedgerWriter writer, ILogger<TemplateSeeder
                     _done.TrySetResult();
                 }
             }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            catch (Exception) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
             {
                 Log.WorkerTrouble(log, e, "the built-in templates");
             }

@@ -22,7 +22,11 @@ internal sealed class CommandRetention(Database database, LedgerWriter writer, I
             {
                 await database.Store.DeleteOldCommandsAsync(clock.GetCurrentInstant() - Kept, stoppingToken).ConfigureAwait(false);
             }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            catch (Exception) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
             {
                 Log.WorkerTrouble(log, e, "the retention of idempotency keys");
             }

@@ -42,7 +42,7 @@ internal sealed class Commands(LedgerWriter writer)
         return await writer.SubmitAsync(operation, new CommandContext(principal.Id, trace, key, hash), cancellationToken).ConfigureAwait(false);
     }
 
-    // The body as it was understood, not as it was spelled: white space and the order of fields do not make another command.
+    // The body's fields, not its spelling: white space and their order do not make another command.
     private static byte[] HashOf(HttpRequest request, object? body) => SHA256.HashData(
         JsonSerializer.SerializeToUtf8Bytes(new { request.Method, Path = request.Path.Value, Body = body }, LedgerJson.Options));
 }

@@ -59,7 +59,7 @@ public sealed record MbpOptions
             var name = arguments[i];
             options = name switch
             {
-                "--urls" => options with { Urls = Value() },
+                "--urls" => options with { Urls = Addresses(Value()) },
                 "--data" => options with { Data = Value() },
                 "--postgres" => options with { Postgres = Value() },
                 "--ephemeral" => options with { Ephemeral = true },
@@ -78,6 +78,11 @@ public sealed record MbpOptions
             ? throw new UsageException("--ephemeral is about the embedded PostgreSQL and does not go with --postgres.")
             : options;
     }
+
+    private static string Addresses(string urls) =>
+        urls.Split(';').All(url => Uri.TryCreate(url.Replace("*", "localhost", StringComparison.Ordinal).Replace("+", "localhost", StringComparison.Ordinal), UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https")
+            ? urls
+            : throw new UsageException($"--urls takes addresses such as http://127.0.0.1:5080, separated by semicolons, not '{urls}'.");
 
     private static bool OnOff(string value, string option) => value switch
     {

@@ -13,8 +13,18 @@ internal sealed class Reads(LiveLedger live, IEventStore store, EventCatalog cat
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    /// <summary>The present view, at least at <c>min_position</c> where the request asks for that.</summary>
-    public async Task<(LedgerView View, ProblemHttpResult? Problem)> NowAsync(HttpRequest request, CancellationToken cancellationToken)
+    /// <summary>The same for a route that shows the present only, and says so to whoever asks for the past.</summary>
+    public async Task<(LedgerView View, ProblemHttpResult? Problem)> NowAsync(HttpRequest request, CancellationToken cancellationToken) =>
+        request.Query.ContainsKey("at")
+            ? (live.Current, Problems.Make(400, "request.invalid", "This route shows the present only.", new FieldError("at", "Does not go with this route.")))
+            : await AtLeastAsync(request, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>The past that the request's <c>at</c> asks for: null = the present; a problem where it is neither a position nor an instant.</summary>
+    public static (Func<StoredEvent, bool>? Until, ProblemHttpResult? Problem) Past(HttpRequest request) =>
+        !request.Query.TryGetValue("at", out var at) ? (null, null) : Until(at.ToString()) is { } until ? (until, null) : (null, BadAt);
+
+    /// <summary>The present view, at least at <c>min_position</c> where the request asks for that; the route sees to <c>at</c> itself.</summary>
+    public async Task<(LedgerView View, ProblemHttpResult? Problem)> AtLeastAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         if (!request.Query.TryGetValue("min_position", out var text))
         {
@@ -29,7 +39,7 @@ internal sealed class Reads(LiveLedger live, IEventStore store, EventCatalog cat
     /// <summary>A market now, or as it was where the request has <c>at</c> (a position or a UTC instant).</summary>
     public async Task<(MarketView? Market, ProblemHttpResult? Problem)> MarketAsync(HttpRequest request, string id, CancellationToken cancellationToken)
     {
-        var (view, problem) = await NowAsync(request, cancellationToken).ConfigureAwait(false);
+        var (view, problem) = await AtLeastAsync(request, cancellationToken).ConfigureAwait(false);
         if (problem is not null)
         {
             return (null, problem);
@@ -57,7 +67,7 @@ internal sealed class Reads(LiveLedger live, IEventStore store, EventCatalog cat
     public async Task<(Account? Account, long Position, ProblemHttpResult? Problem)> AccountAsync(
         HttpRequest request, string id, CancellationToken cancellationToken)
     {
-        var (view, problem) = await NowAsync(request, cancellationToken).ConfigureAwait(false);
+        var (view, problem) = await AtLeastAsync(request, cancellationToken).ConfigureAwait(false);
         if (problem is not null)
         {
             return (null, 0, problem);
@@ -91,7 +101,8 @@ internal sealed class Reads(LiveLedger live, IEventStore store, EventCatalog cat
         }
     }
 
-    private async Task<MarketView> MarketAsOfAsync(MarketId id, Func<StoredEvent, bool> until, CancellationToken cancellationToken)
+    /// <summary>A market as its events up to a point fold.</summary>
+    public async Task<MarketView> MarketAsOfAsync(MarketId id, Func<StoredEvent, bool> until, CancellationToken cancellationToken)
     {
         var view = MarketView.Empty;
         foreach (var stream in new[] { id.Stream, id.Quotes, id.Resolution })

@@ -31,6 +31,10 @@ internal static class TwapEndpoints
     private static readonly (string Name, Duration Length)[] Windows =
         [("1m", Duration.FromMinutes(1)), ("5m", Duration.FromMinutes(5)), ("15m", Duration.FromMinutes(15))];
 
+    private const long FirstStride = 500;
+
+    private static readonly Duration LongestWindow = Windows[^1].Length;
+
     public static void Map(RouteGroupBuilder v2) =>
         v2.MapGet("/markets/{id}/twap", GetAsync).WithName("twap").WithSummary("Time-weighted prices over 1, 5 and 15 minutes, now or at any instant");
 
@@ -38,7 +42,7 @@ internal static class TwapEndpoints
         string id, HttpContext http, Reads reads, IEventStore store, EventCatalog catalog, IClock clock, string? at, CancellationToken cancellationToken)
     {
         using var span = Telemetry.Source.StartActivity("twap.compute", ActivityKind.Internal);
-        var (view, problem) = await reads.NowAsync(http.Request, cancellationToken);
+        var (view, problem) = await reads.AtLeastAsync(http.Request, cancellationToken);
         if (problem is not null)
         {
             return problem;
@@ -56,22 +60,7 @@ internal static class TwapEndpoints
             return Problems.Make(400, "request.invalid", "at is a position or a UTC instant.", new FieldError("at", "Is a position or an instant such as 2026-12-31T23:59:59Z."));
         }
 
-        var history = PriceHistory.Empty(Duration.FromMinutes(15));
-        var (position, last) = (0L, Instant.MinValue);
-        await foreach (var stored in store.ReadStreamAsync(new MarketId(id).Stream, 0, cancellationToken))
-        {
-            if (!until(stored))
-            {
-                break;
-            }
-
-            if (PriceFolds.Quote(catalog.Decode(stored).Data) is var (prices, quotedAt))
-            {
-                history = history.Observe(prices, quotedAt);
-                (position, last) = (stored.Position, quotedAt);
-            }
-        }
-
+        var (history, position, last) = await RecentAsync(store, catalog, market, until, end, cancellationToken);
         if (position == 0)
         {
             return Problems.From(MarketErrors.NotFound);
@@ -85,6 +74,38 @@ internal static class TwapEndpoints
                 w.Name, [.. Enumerable.Range(0, market.Terms!.Outcomes.Count).Select(o => w.Twap.Average(o).ToString())],
                 w.Twap.CoveredTicks / NodaConstants.TicksPerMillisecond, w.Twap.DivergencePpm(0)))],
             position));
+    }
+
+    /// <summary>
+    /// The quotes of the longest window, from the newest backwards in growing strides: an old market with a quiet quarter of an hour is one short
+    /// read. The integrals are differences, so it does not matter where the reading began, as long as it began before the window.
+    /// </summary>
+    private static async Task<(PriceHistory History, long Position, Instant Last)> RecentAsync(
+        IEventStore store, EventCatalog catalog, MarketView market, Func<StoredEvent, bool> until, Instant? end, CancellationToken cancellationToken)
+    {
+        for (var stride = FirstStride; ; stride *= 4)
+        {
+            var from = Math.Max(0, market.Version - stride);
+            var (history, position, last) = (PriceHistory.Empty(LongestWindow), 0L, Instant.MinValue);
+            await foreach (var stored in store.ReadStreamAsync(market.Terms!.MarketId.Stream, from, cancellationToken))
+            {
+                if (!until(stored))
+                {
+                    break;
+                }
+
+                if (PriceFolds.Quote(catalog.Decode(stored).Data) is var (prices, quotedAt))
+                {
+                    history = history.Observe(prices, quotedAt);
+                    (position, last) = (stored.Position, quotedAt);
+                }
+            }
+
+            if (from == 0 || history.First <= (end ?? last) - LongestWindow)
+            {
+                return (history, position, last);
+            }
+        }
     }
 
     // Microseconds, like everything that the ledger knows.

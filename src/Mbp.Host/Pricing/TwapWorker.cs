@@ -29,7 +29,11 @@ internal sealed class TwapWorker(LedgerWriter writer, LiveLedger live, IClock cl
                     using var span = Telemetry.Source.StartActivity("twap.compute");
                     await writer.SubmitAsync(Recompute(market), CommandContext.ForWorker("twap"), stoppingToken).ConfigureAwait(false);
                 }
-                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+                catch (Exception) when (stoppingToken.IsCancellationRequested)
+                {
+                    return;
+                }
+                catch (Exception e)
                 {
                     // A minute without a benchmark is no loss that a retry would mend; the quotes themselves are all there.
                     Log.WorkerTrouble(log, e, market.Value);

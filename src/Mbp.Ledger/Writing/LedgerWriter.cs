@@ -72,7 +72,7 @@ public sealed class LedgerWriter : IAsyncDisposable
             throw new NotWriterException(OtherHolder);
         }
 
-        var submission = new Submission(operation, context, DateTimeOffset.UtcNow + _options.Deadline);
+        var submission = new Submission(operation, context);
         if (!_queue.Writer.TryWrite(submission))
         {
             throw new LedgerBusyException(

@@ -1,7 +1,7 @@
 namespace Mbp.Ledger.Writing;
 
 /// <summary>One command on its way through the writer.</summary>
-internal sealed class Submission(Operation operation, CommandContext context, DateTimeOffset deadline)
+internal sealed class Submission(Operation operation, CommandContext context)
 {
     private int _state = Queued;
 
@@ -15,8 +15,6 @@ internal sealed class Submission(Operation operation, CommandContext context, Da
     public Operation Operation => operation;
 
     public CommandContext Context => context;
-
-    public DateTimeOffset Deadline => deadline;
 
     public Guid CommandId { get; } = Guid.CreateVersion7();
 
