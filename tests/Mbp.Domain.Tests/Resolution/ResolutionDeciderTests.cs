@@ -97,7 +97,17 @@ public sealed class ResolutionDeciderTests
             new RuleEvaluated("weather/rain", "YES", "urn:gauge", Noon),
             Determined with { SourceKind = TruthSource.Table, EvidenceUri = "urn:gauge", DecidedBy = ["op-2", "op-1"] });
         var odd = TruthTable.Evolve(table, new TruthRecorded("rain", "MAYBE", "urn:gauge", "op-2", Noon));
-        When(Start, market, odd, given: started).Then(new RuleEvaluated("weather/rain", "MAYBE", "urn:gauge", Noon));
+        When(Start, market, odd).Then(started, new RuleEvaluated("weather/rain", "MAYBE", "urn:gauge", Noon));
+        // Asking again for what is of no use tells so, and writes nothing.
+        When(Start, market, odd, given: started).ThenRejected("resolution.bad_value", "value");
+    }
+
+    [Fact]
+    public void A_table_is_no_way_around_the_second_person()
+    {
+        var market = Closed(Create(parameters: [("truthSource", "table"), ("truthTable", "weather")]));
+        var own = TruthTable.Evolve(TruthTable.Initial, new TruthRecorded("rain", "YES", "urn:gauge", "op-1", Noon));
+        When(Start, market, own).ThenRejected(ResolutionErrors.SameRecorder);
     }
 
     [Fact]
