@@ -102,7 +102,8 @@ public sealed class MarketLifeTests(HostFixture fixture) : IClassFixture<HostFix
         await life.SettleAsync([1, 0]);
         Assert.Equal("table", (await Api.GetAsync($"/v2/markets/{life.Market}/resolution"))["sourceKind"]);
 
-        async Task RecordAsync() => (await Api.PostAsync($"/v2/truth/{table}/final", new { value = "YES", evidenceUri = Evidence })).Ok();
+        // Two people here, too: who recorded the fact does not resolve by it.
+        async Task RecordAsync() => (await fixture.Second.PostAsync($"/v2/truth/{table}/final", new { value = "YES", evidenceUri = Evidence })).Ok();
     }
 
     [Fact]
@@ -110,7 +111,7 @@ public sealed class MarketLifeTests(HostFixture fixture) : IClassFixture<HostFix
     {
         var life = await Life.StartAsync(this, new { @params = new { truthSource = "table", truthTable = "odd" } });
         await life.CloseAsync();
-        (await Api.PostAsync($"/v2/truth/odd/{life.Market}", new { value = "MAYBE", evidenceUri = Evidence })).Ok();
+        (await fixture.Second.PostAsync($"/v2/truth/odd/{life.Market}", new { value = "MAYBE", evidenceUri = Evidence })).Ok();
         Assert.Equal("Collecting", (await Api.PostAsync($"/v2/markets/{life.Market}/resolution/start")).Ok()["phase"]);
         await life.ProposeAndApproveAsync("NO");
         await life.SettleAsync([0, 1]);
@@ -175,7 +176,17 @@ public sealed class MarketLifeTests(HostFixture fixture) : IClassFixture<HostFix
             await StepAsync(() => test.Api.SellAsync(market, trader, first, Half(bought["shares"])));
             var minted = await StepAsync(() => test.Api.PostAsync($"/v2/markets/{market}/liquidity", new { op = "add", amount = "0.1", account = trader }));
             await StepAsync(() => test.Api.PostAsync($"/v2/markets/{market}/liquidity", new { op = "remove", lpShares = minted["minted"], account = trader }));
-            await StepAsync(() => test.Api.PostAsync($"/v2/markets/{market}/liquidity", new { op = "remove", lpShares = "1000.00000007", account = house }));
+            await StepAsync(() => test.Api.PostAsync($"/v2/markets/{market}/liquidity", new { op = "remove", lpShares = "500.00000007", account = other }));
+            var seed = new { op = "remove", lpShares = "1000.00000007", account = house };
+            if (ruleset == "default")
+            {
+                Assert.Equal("trading.seed_locked", (await test.Api.PostAsync($"/v2/markets/{market}/liquidity", seed)).Code);
+            }
+            else
+            {
+                await StepAsync(() => test.Api.PostAsync($"/v2/markets/{market}/liquidity", seed));
+            }
+
             await StepAsync(() => test.Api.BuyAsync(market, other, first, "13.00000007"));
         }
 
