@@ -123,7 +123,6 @@ public sealed class HistoryProperties
                 _now += Duration.FromHours(3);
                 Commit(MarketDecider.Close(new CloseMarket("c", _now), m.Market, m.History).On(id.Stream));
                 Resolve(id, new StartResolution(id, "op-0", _now));
-                // Whoever recorded the fact cannot resolve by it.
                 Resolve(id, new StartResolution(id, "op-1", _now));
                 Resolve(id, new ProposeManually(id, "YES", "urn:x", "op-0", _now));
                 Resolve(id, new ApproveManually(id, "op-1", _now));

@@ -147,6 +147,7 @@ public sealed class BadInputTests(BadInputTests.Ground ground) : IClassFixture<B
         ["a table without a name"] = Create(Terms(""","params":{"truthSource":"table"}"""), "markets.invalid", "params.truthTable"),
         ["an id with a space"] = Create(Terms(""","id":"a b" """), "request.invalid", "id"),
         ["an id that is taken"] = Create(Terms(""","id":"open" """), "markets.already_exists", "id") with { Status = 409 },
+        ["the outcome TOO_EARLY"] = Create(Terms(""","params":{"outcomes":"A,TOO_EARLY"}""", template: "TPL-CATEGORICAL-01"), "markets.invalid", "params.outcomes"),
         ["params that are a list"] = Create(Terms(""","params":[]"""), "request.invalid", "params"),
 
         // The life of a market.
@@ -166,6 +167,7 @@ public sealed class BadInputTests(BadInputTests.Ground ground) : IClassFixture<B
         ["a start with a field"] = Post("/v2/markets/collecting/resolution/start", """{"force":true}""", "request.invalid", "force"),
         ["a resolution of an id with a slash"] = Post("/v2/markets/a%2Fb/resolution/start", "{}", "markets.not_found", "id") with { Status = 404 },
         ["a fact without a value"] = Post(Truth, """{"evidenceUri":"https://example.org"}""", "request.invalid", "value"),
+        ["a fact with evidence on somebody's disk"] = Post(Truth, """{"value":"1","evidenceUri":"file:///tmp/x"}""", "resolution.evidence_needed", "evidenceUri"),
         ["a fact in a bad table"] = Post("/v2/truth/a%20b/key", """{"value":"1","evidenceUri":"https://example.org"}""", "request.invalid", "table"),
         ["a fact under a bad key"] = Post("/v2/truth/table/%C3%A9", """{"value":"1","evidenceUri":"https://example.org"}""", "request.invalid", "key"),
         ["a fact that is otherwise already"] = Post("/v2/truth/table/known", """{"value":"2","evidenceUri":"https://example.org"}""", "truth.already_recorded", "value") with { Status = 409 },
@@ -176,6 +178,8 @@ public sealed class BadInputTests(BadInputTests.Ground ground) : IClassFixture<B
         ["an account's id with an emoji"] = Post("/v2/accounts", """{"id":"😀"}""", "request.invalid", "id"),
         ["an account's id that starts with a hyphen"] = Post("/v2/accounts", """{"id":"-a"}""", "request.invalid", "id"),
         ["an account's id as a number"] = Post("/v2/accounts", """{"id":7}""", "request.invalid", "id"),
+        ["an account with an operator's id"] = Post("/v2/accounts", """{"id":"op-1"}""", "accounts.reserved_id", "id"),
+        ["an account with a worker's id"] = Post("/v2/accounts", """{"id":"Worker:clock"}""", "accounts.reserved_id", "id"),
         ["a grant of nothing"] = Post(Credits, """{"amount":"0"}""", "accounts.amount_is_zero", "amount"),
         ["a grant beyond the range"] = Post(Credits, """{"amount":"9999999999.99999999"}""", "accounts.balance_too_large", "amount") with { Status = 422 },
         ["a grant to nobody"] = Post("/v2/accounts/ghost/credits", """{"amount":"1"}""", "accounts.not_found", "account") with { Status = 404 },

@@ -21,6 +21,12 @@ public sealed class AccountDeciderTests
     [Fact]
     public void An_open_account_is_open_already() => Given(Opened).When(new OpenAccount(Ana, Noon)).Then();
 
+    [Theory]
+    [InlineData("op-1")]
+    [InlineData("OP-x")]
+    [InlineData("worker:clock")]
+    public void Operators_and_workers_ids_are_nobodys(string id) => Given().When(new OpenAccount(new AccountId(id), Noon)).ThenRejected(AccountErrors.Reserved);
+
     [Fact]
     public void Credits_are_granted() =>
         Given(Opened).When(new GrantCredits(Credits.FromUnits(1), "gift", Noon)).Then(new CreditsGranted(Credits.FromUnits(1), "gift", Noon));

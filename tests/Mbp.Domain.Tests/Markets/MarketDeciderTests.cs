@@ -122,6 +122,15 @@ public sealed class MarketDeciderTests
     }
 
     [Fact]
+    public void A_built_in_template_is_published_where_there_is_none()
+    {
+        var template = Of(MarketKind.Binary);
+        var ours = new TemplatePublished(template with { FeePpm = 1, Version = 4 }, Noon);
+        GivenEvents.Given(TemplateDecider.Decider).When(new SeedTemplate(template, Noon)).Then(new TemplatePublished(template with { Version = 1 }, Noon));
+        GivenEvents.Given(TemplateDecider.Decider, ours).When(new SeedTemplate(template, Noon)).Then();
+    }
+
+    [Fact]
     public void A_template_is_published_in_versions_and_the_same_again_is_none()
     {
         var template = Of(MarketKind.Binary) with { Id = "T" };

@@ -97,9 +97,10 @@ public sealed class ResolutionDeciderTests
             new RuleEvaluated("weather/rain", "YES", "urn:gauge", Noon),
             Determined with { SourceKind = TruthSource.Table, EvidenceUri = "urn:gauge", DecidedBy = ["op-2", "op-1"] });
         var odd = TruthTable.Evolve(table, new TruthRecorded("rain", "MAYBE", "urn:gauge", "op-2", Noon));
+        // A value that the market cannot have is kept as evidence once, and refused from then on; the manual way is open.
         When(Start, market, odd).Then(started, new RuleEvaluated("weather/rain", "MAYBE", "urn:gauge", Noon));
-        // Asking again for what is of no use tells so, and writes nothing.
         When(Start, market, odd, given: started).ThenRejected("resolution.bad_value", "value");
+        When(new ProposeManually(Rain, "YES", "urn:proof", "op-1", Noon), market, odd, given: started).Then(Proposed);
     }
 
     [Fact]
@@ -108,6 +109,8 @@ public sealed class ResolutionDeciderTests
         var market = Closed(Create(parameters: [("truthSource", "table"), ("truthTable", "weather")]));
         var own = TruthTable.Evolve(TruthTable.Initial, new TruthRecorded("rain", "YES", "urn:gauge", "op-1", Noon));
         When(Start, market, own).ThenRejected(ResolutionErrors.SameRecorder);
+        When(Start, market, own, given: Started).ThenRejected(ResolutionErrors.SameRecorder);
+        When(Start with { By = House.Value }, market, own).ThenRejected(ResolutionErrors.HoldsPosition);
     }
 
     [Fact]
@@ -117,6 +120,7 @@ public sealed class ResolutionDeciderTests
         GivenEvents.Given(TruthDecider.Decider).When(new RecordTruth("rain", "YES", "urn:gauge", "op-1", Noon)).Then(known);
         GivenEvents.Given(TruthDecider.Decider, known).When(new RecordTruth("rain", "YES", "urn:other", "op-2", Noon)).Then();
         GivenEvents.Given(TruthDecider.Decider, known).When(new RecordTruth("rain", "NO", "urn:gauge", "op-1", Noon)).ThenRejected(TruthDecider.AlreadyRecorded);
+        GivenEvents.Given(TruthDecider.Decider).When(new RecordTruth("rain", "NO", "a gauge", "op-1", Noon)).ThenRejected(ResolutionErrors.EvidenceNeeded);
         GivenEvents.Given(TruthDecider.Decider).When(new RecordTruth("", "NO", "urn:gauge", "op-1", Noon)).ThenRejected("truth.bad_key", "key");
     }
 

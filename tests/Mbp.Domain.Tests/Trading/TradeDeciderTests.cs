@@ -68,6 +68,20 @@ public sealed class TradeDeciderTests
     }
 
     [Fact]
+    public void The_opening_liquidity_stays_to_the_unit_and_is_not_asked_of_others()
+    {
+        var more = Pool.Evolve(Given.Pool, (PoolEvent)Decide(new AddLiquidity(Rain, House, Ce(500), Noon), 1_000).Events[^1].Event);
+        Assert.Null(Decide(new RemoveLiquidity(Rain, House, LpShares.FromUnits(500 * Decimal8.One), Noon), pool: more).Rejection);
+        GivenEvents.When(Decide(new RemoveLiquidity(Rain, House, LpShares.FromUnits(500 * Decimal8.One + 1), Noon), pool: more)).ThenRejected(TradingErrors.SeedLocked(more.Seed));
+        GivenEvents.When(Decide(new RemoveLiquidity(Rain, House, LpShares.FromUnits(20_000 * Decimal8.One), Noon), pool: more)).ThenRejected("trading.insufficient_lp", "lpShares");
+
+        var others = Pool.Evolve(Given.Pool, (PoolEvent)Decide(new AddLiquidity(Rain, Ana, Ce(500), Noon), 1_000).Events[^1].Event);
+        Assert.Null(Decide(new RemoveLiquidity(Rain, Ana, LpShares.FromUnits(500 * Decimal8.One), Noon), pool: others).Rejection);
+        var replay = Made(Create(ruleset: "replay"));
+        Assert.Null(Decide(new RemoveLiquidity(Rain, House, LpShares.FromUnits(500 * Decimal8.One), Noon), 100, replay.Market, replay.Pool).Rejection);
+    }
+
+    [Fact]
     public void Nobody_trades_where_there_is_no_market_no_account_or_no_such_outcome()
     {
         GivenEvents.When(Decide(Buy(), market: Market.Initial)).ThenRejected(MarketErrors.NotFound);
