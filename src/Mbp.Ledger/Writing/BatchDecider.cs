@@ -31,12 +31,15 @@ internal sealed class BatchDecider(
             await underWay.Settled.ConfigureAwait(false);
         }
 
-        var known = await KnownAsync(taken).ConfigureAwait(false);
-        var unreadable = await states.LoadAsync(taken.SelectMany(s => s.Operation.Reads), CancellationToken.None).ConfigureAwait(false);
+        // A command that must read what this very batch writes waits for the next one, and so does all that came after it.
+        var wall = taken.FindIndex(s => s.Operation.Reads.Any(reference => states.IsMovedBy(pending.Number, reference)));
+        var reach = wall < 0 ? taken : taken.GetRange(0, wall);
+        var known = await KnownAsync(reach).ConfigureAwait(false);
+        var unreadable = await states.LoadAsync(reach.SelectMany(s => s.Operation.Reads), CancellationToken.None).ConfigureAwait(false);
         var done = 0;
-        for (; done < taken.Count && pending.Bytes < options.BatchBytes && pending.Commands < options.BatchCommands; done++)
+        for (; done < reach.Count && pending.Bytes < options.BatchBytes && pending.Commands < options.BatchCommands; done++)
         {
-            var submission = taken[done];
+            var submission = reach[done];
             if (submission.Context.Key is { } key && known.TryGetValue(key, out var record))
             {
                 Replay(submission, record);

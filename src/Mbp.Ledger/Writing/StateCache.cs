@@ -28,6 +28,10 @@ internal sealed class StateCache(IEventStore store, EventCatalog catalog, int ca
     /// <summary>The batch is durable. May be called from elsewhere than the writer's loop.</summary>
     public void Committed(long batch) => Volatile.Write(ref _committed, batch);
 
+    /// <summary>Whether the state would have to be read from a stream that this very batch has moved: that can only be done after its commit.</summary>
+    public bool IsMovedBy(long batch, StateRef reference) =>
+        _entries.TryGetValue(reference.Stream, out var entry) && entry.Batch == batch && entry.Find(reference.Fold) is null;
+
     /// <summary>Whether the state would have to be read from a stream whose last events are not durable yet: the store does not show them.</summary>
     public bool IsBehind(StateRef reference) =>
         _entries.TryGetValue(reference.Stream, out var entry) && entry.Batch > Volatile.Read(ref _committed) && entry.Find(reference.Fold) is null;

@@ -11,6 +11,10 @@ internal static class Counter
     public static readonly Fold<Count> Fold = new(
         "count", 1, new Count(0), (count, @event) => @event is Counted e ? new Count(count.N + e.By) : throw new InvalidOperationException("Not counted."), snapshotEvery: 10);
 
+    /// <summary>The same stream for somebody who counts double.</summary>
+    public static readonly Fold<Count> Twice = new(
+        "twice", 1, new Count(0), (count, @event) => @event is Counted e ? new Count(count.N + 2 * e.By) : throw new InvalidOperationException("Not counted."));
+
     public static EventCatalog Catalog() => new EventCatalog().Add<Counted>("counted").Freeze();
 
     public static StreamId Stream(string key) => StreamId.Of("counter", key);

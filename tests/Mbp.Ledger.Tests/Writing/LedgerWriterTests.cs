@@ -83,6 +83,22 @@ public sealed class LedgerWriterTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_state_that_was_never_read_before_is_read_after_the_batch_that_moves_its_stream()
+    {
+        var writer = await WriterAsync();
+        using var hold = new ManualResetEventSlim();
+        var first = Send(writer, Counter.Add("a", 1, hold.Wait));
+        await UntilAsync(() => writer.QueueDepth == 0);
+        // The same stream under another fold: the batch in hand has moved the stream, and the store does not show it yet.
+        var second = Send(writer, Operation.On(Counter.Twice.Of(Counter.Stream("a")), (Instant at, Count count) =>
+            new Decision<StreamEvent>([Counter.Stream("a").With(new Counted(count.N, at))])));
+        hold.Set();
+        Assert.Equal(1, (await first).Position);
+        Assert.Equal(2, Assert.IsType<Counted>((await second).Events[0].Data).By);
+        Assert.Empty(_troubles);
+    }
+
+    [Fact]
     public async Task A_key_that_is_being_committed_is_not_carried_out_twice()
     {
         var writer = await WriterAsync();
