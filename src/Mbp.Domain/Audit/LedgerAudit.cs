@@ -238,19 +238,12 @@ public sealed class LedgerAudit
     /// <summary>Keeps running sums, so that a market with many holders costs no more at each trade than one with few.</summary>
     private void CheckPool(MarketId id, Pool before, Pool after, PoolEvent change, long position)
     {
-        var account = change switch
-        {
-            TradeExecuted e => e.Account,
-            LiquidityAdded e => e.Account,
-            LiquidityRemoved e => e.Account,
-            _ => throw new InvalidOperationException($"{change.GetType().Name} is unknown to the audit."),
-        };
         if (!_running.TryGetValue(id.Value, out var sums))
         {
             _running[id.Value] = sums = new Running(new Int128[after.Outcomes.Count]);
         }
 
-        var (was, now) = (before.HolderOf(account), after.HolderOf(account));
+        var (was, now) = (before.HolderOf(change.Account), after.HolderOf(change.Account));
         sums.LpShares += now.LpShares.Units - was.LpShares.Units;
         var complete = true;
         for (var o = 0; o < sums.Holdings.Length; o++)

@@ -22,11 +22,5 @@ public static class PriceFolds
         snapshotEvery: 5_000);
 
     /// <summary>The prices that an event of a market quotes, if it quotes any.</summary>
-    public static (EquatableArray<Price> Prices, Instant At)? Quote(object @event) => @event switch
-    {
-        TradeExecuted e => (e.Prices, e.At),
-        LiquidityAdded e => (e.Prices, e.At),
-        LiquidityRemoved e => (e.Prices, e.At),
-        _ => null,
-    };
+    public static (EquatableArray<Price> Prices, Instant At)? Quote(object @event) => @event is PoolEvent e ? (e.Prices, e.At) : null;
 }

@@ -11,7 +11,17 @@ public enum TradeSide
 }
 
 /// <summary>What happens to a market's pool. Stored for ever: a field is added as nullable; anything else is a new wire name and an upcaster.</summary>
-public abstract record PoolEvent;
+public abstract record PoolEvent
+{
+    /// <summary>Who traded with the pool, or provided liquidity to it.</summary>
+    public abstract AccountId Account { get; init; }
+
+    /// <summary>All outcomes' marginal prices after it (spec D2): every change of the pool is a quote.</summary>
+    public abstract EquatableArray<Price> Prices { get; init; }
+
+    /// <summary>Ledger time.</summary>
+    public abstract Instant At { get; init; }
+}
 
 /// <summary>Somebody provided liquidity; the first on an empty pool opens it (spec D4).</summary>
 /// <param name="Account">Who.</param>

@@ -156,7 +156,7 @@ public sealed record LedgerView(
                 }
             }
 
-            if (recorded.Data is PoolEvent change && Trader(change) is var trader)
+            if (recorded.Data is PoolEvent { Account: var trader })
             {
                 var account = accounts.GetValueOrDefault(trader) ?? AccountView.Empty;
                 accounts[trader] = account with { Markets = account.Markets.Add(id) };
@@ -182,12 +182,4 @@ public sealed record LedgerView(
             }
         }
     }
-
-    private static AccountId Trader(PoolEvent change) => change switch
-    {
-        TradeExecuted e => e.Account,
-        LiquidityAdded e => e.Account,
-        LiquidityRemoved e => e.Account,
-        _ => throw new InvalidOperationException($"{change.GetType().Name} names no account."),
-    };
 }

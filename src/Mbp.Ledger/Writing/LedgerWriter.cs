@@ -113,7 +113,7 @@ public sealed class LedgerWriter : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        while (!_stopping.IsCancellationRequested || (_lease is not null && _queue.Reader.Count > 0))
+        while (!_stopping.IsCancellationRequested)
         {
             try
             {
