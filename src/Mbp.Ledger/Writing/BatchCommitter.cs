@@ -1,12 +1,12 @@
 namespace Mbp.Ledger.Writing;
 
 /// <summary>Commits one batch at a time and tells the truth about it: durable, not written, or (after all patience) unknown.</summary>
-internal sealed class BatchCommitter(
+internal class BatchCommitter(
     IEventStore store, string holder, WriterOptions options, Action<IReadOnlyList<Recorded>> committed, Action<Exception, string> trouble)
 {
     /// <returns>When everybody in the batch has an answer.</returns>
     /// <exception cref="Exception">The batch is not in the ledger, or its lease had to be given up: everything built on it falls with it.</exception>
-    public async Task CommitAsync(Lease lease, PendingBatch pending, Func<Task> leave)
+    public virtual async Task CommitAsync(Lease lease, PendingBatch pending, Func<Task> leave)
     {
         if (pending.IsEmpty)
         {
@@ -16,13 +16,13 @@ internal sealed class BatchCommitter(
 
         try
         {
-            Publish(pending, await store.AppendAsync(lease, pending.ToBatch()).ConfigureAwait(false));
+            Publish(pending, await store.AppendAsync(lease, pending.ToBatch()));
         }
         catch (UnknownOutcomeException e)
         {
             trouble(e, "The writer asks the ledger whether the batch is there.");
-            await leave().ConfigureAwait(false);
-            await SettleUnknownAsync(pending).ConfigureAwait(false);
+            await leave();
+            await SettleUnknownAsync(pending);
             throw;
         }
         catch (StoreUnavailableException e)
@@ -48,12 +48,12 @@ internal sealed class BatchCommitter(
     /// </summary>
     private async Task SettleUnknownAsync(PendingBatch pending)
     {
-        for (var patience = DateTimeOffset.UtcNow + options.Deadline; DateTimeOffset.UtcNow < patience;)
+        for (var patience = options.Time.GetUtcNow() + options.Deadline; options.Time.GetUtcNow() < patience;)
         {
             try
             {
-                await using var lease = await store.TryAcquireAsync(holder, CancellationToken.None).ConfigureAwait(false);
-                if (await IsThereAsync(pending).ConfigureAwait(false))
+                await using var lease = await store.TryAcquireAsync(holder, CancellationToken.None);
+                if (await IsThereAsync(pending))
                 {
                     Publish(pending, pending.LastPosition);
                     return;
@@ -70,7 +70,7 @@ internal sealed class BatchCommitter(
                 trouble(e, "The database cannot be asked yet; the writer goes on trying.");
             }
 
-            await Task.Delay(options.LeaseRetry, CancellationToken.None).ConfigureAwait(false);
+            await Task.Delay(options.LeaseRetry, options.Time, CancellationToken.None);
         }
 
         pending.Fail(new UnknownOutcomeException("The database went away during the commit. Ask again with the same idempotency key."));
@@ -83,7 +83,7 @@ internal sealed class BatchCommitter(
             return false;
         }
 
-        await foreach (var stored in store.ReadRangeAsync(pending.LastPosition - 1, pending.LastPosition, CancellationToken.None).ConfigureAwait(false))
+        await foreach (var stored in store.ReadRangeAsync(pending.LastPosition - 1, pending.LastPosition, CancellationToken.None))
         {
             return stored.Id == id;
         }
@@ -96,7 +96,7 @@ internal sealed class BatchCommitter(
         committed(pending.Complete(position));
         foreach (var snapshot in pending.Snapshots)
         {
-            _ = Task.Run(() => SaveAsync(snapshot));
+            _ = Task.Factory.StartNew(() => SaveAsync(snapshot), CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Current);
         }
     }
 
@@ -104,7 +104,7 @@ internal sealed class BatchCommitter(
     {
         try
         {
-            await store.SaveSnapshotAsync(snapshot.Save(), CancellationToken.None).ConfigureAwait(false);
+            await store.SaveSnapshotAsync(snapshot.Save(), CancellationToken.None);
         }
         catch (Exception e)
         {

@@ -28,14 +28,14 @@ internal sealed class BatchDecider(
     {
         if (underWay is not null && MustWaitFor(underWay, taken))
         {
-            await underWay.Settled.ConfigureAwait(false);
+            await underWay.Settled;
         }
 
         // A command that must read what this very batch writes waits for the next one, and so does all that came after it.
         var wall = taken.FindIndex(s => s.Operation.Reads.Any(reference => states.IsMovedBy(pending.Number, reference)));
         var reach = wall < 0 ? taken : taken.GetRange(0, wall);
-        var known = await KnownAsync(reach).ConfigureAwait(false);
-        var unreadable = await states.LoadAsync(reach.SelectMany(s => s.Operation.Reads), CancellationToken.None).ConfigureAwait(false);
+        var known = await KnownAsync(reach);
+        var unreadable = await states.LoadAsync(reach.SelectMany(s => s.Operation.Reads), CancellationToken.None);
         var done = 0;
         for (; done < reach.Count && pending.Bytes < options.BatchBytes && pending.Commands < options.BatchCommands; done++)
         {
@@ -73,7 +73,7 @@ internal sealed class BatchDecider(
             }
         }
 
-        return await store.FindCommandsAsync(keys, CancellationToken.None).ConfigureAwait(false);
+        return await store.FindCommandsAsync(keys, CancellationToken.None);
     }
 
     private void Decide(Submission submission, PendingBatch pending)
@@ -144,7 +144,6 @@ internal sealed class BatchDecider(
             return;
         }
 
-        submission.IsHandedOver = true;
         _ = ReadAsync();
 
         // Reading is I/O and holds up nobody else.
@@ -156,7 +155,7 @@ internal sealed class BatchDecider(
                 if (record.EventCount > 0)
                 {
                     await foreach (var stored in store
-                        .ReadRangeAsync(record.LastPosition - record.EventCount, record.LastPosition, CancellationToken.None).ConfigureAwait(false))
+                        .ReadRangeAsync(record.LastPosition - record.EventCount, record.LastPosition, CancellationToken.None))
                     {
                         events.Add(catalog.Decode(stored));
                     }

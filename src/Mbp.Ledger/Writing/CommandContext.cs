@@ -54,4 +54,7 @@ public sealed record WriterOptions
 
     /// <summary>How often a process without the lease tries to take it.</summary>
     public TimeSpan LeaseRetry { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>What deadlines and pauses are measured by. Ledger time comes from the writer's clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
 }

@@ -7,7 +7,10 @@ namespace Mbp.Ledger.Writing;
 /// The one writer of a ledger: takes commands from a bounded queue, decides them in order over states held in memory, and commits what
 /// was decided together in one transaction (group commit). A caller is answered only after its batch is durable.
 /// </summary>
-/// <remarks>docs/architecture.md, "The path of a command", has the picture.</remarks>
+/// <remarks>
+/// docs/architecture.md, "The path of a command", has the picture. No await in this folder leaves the scheduler that it began on, and no time
+/// is read but from <see cref="WriterOptions.Time"/>: that is what lets a simulation run this very code step by step, by a seed.
+/// </remarks>
 public sealed class LedgerWriter : IAsyncDisposable
 {
     private readonly IEventStore _store;
@@ -18,6 +21,7 @@ public sealed class LedgerWriter : IAsyncDisposable
     private readonly StateCache _states;
     private readonly BatchDecider _decider;
     private readonly BatchCommitter _committer;
+    private readonly Deadlines _deadlines;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _loop;
     private Lease? _lease;
@@ -38,14 +42,29 @@ public sealed class LedgerWriter : IAsyncDisposable
         WriterOptions options,
         Action<IReadOnlyList<Recorded>> committed,
         Action<Exception, string> trouble)
+        : this(
+            store, catalog, clock, holder, options,
+            new StateCache(store, catalog, (options ?? throw new ArgumentNullException(nameof(options))).CachedStreams),
+            new BatchCommitter(store, holder, options, committed, trouble),
+            trouble)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        (_store, _holder, _options, _trouble) = (store, holder, options, trouble);
-        _states = new StateCache(store, catalog, options.CachedStreams);
-        _decider = new BatchDecider(store, catalog, clock, _states, options, trouble);
-        _committer = new BatchCommitter(store, holder, options, committed, trouble);
+    }
+
+    internal LedgerWriter(
+        IEventStore store,
+        EventCatalog catalog,
+        IClock clock,
+        string holder,
+        WriterOptions options,
+        StateCache states,
+        BatchCommitter committer,
+        Action<Exception, string> trouble)
+    {
+        (_store, _holder, _options, _trouble, _states, _committer) = (store, holder, options, trouble, states, committer);
+        _decider = new BatchDecider(store, catalog, clock, states, options, trouble);
+        _deadlines = new Deadlines(options.Deadline, options.Time);
         _queue = Channel.CreateBounded<Submission>(new BoundedChannelOptions(options.QueueLength) { SingleReader = true });
-        _loop = Task.Run(RunAsync);
+        _loop = Task.Factory.StartNew(RunAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Current).Unwrap();
     }
 
     /// <summary>True while this process holds the lease and takes commands.</summary>
@@ -62,39 +81,28 @@ public sealed class LedgerWriter : IAsyncDisposable
     public int CachedStreams => _states.Count;
 
     /// <summary>Decides and commits one command.</summary>
+    /// <param name="operation">What is asked.</param>
+    /// <param name="context">By whom, and under which key.</param>
+    /// <param name="cancellationToken">Fires when the caller has gone. A command that was looked at by then is carried out all the same.</param>
     /// <exception cref="LedgerBusyException">The queue is full or the deadline passed before the command was looked at; nothing was written.</exception>
     /// <exception cref="NotWriterException">Another process is the writer; nothing was written.</exception>
     /// <exception cref="UnknownOutcomeException">The deadline passed while it was being committed; ask again with the same key.</exception>
-    public async Task<CommandOutcome> SubmitAsync(Operation operation, CommandContext context, CancellationToken cancellationToken)
+    public Task<CommandOutcome> SubmitAsync(Operation operation, CommandContext context, CancellationToken cancellationToken)
     {
         if (!IsWriter)
         {
-            throw new NotWriterException(OtherHolder);
+            return Task.FromException<CommandOutcome>(new NotWriterException(OtherHolder));
         }
 
-        var submission = new Submission(operation, context);
+        var submission = new Submission(operation, context, _deadlines.Next(), cancellationToken);
         if (!_queue.Writer.TryWrite(submission))
         {
-            throw new LedgerBusyException(
-                _stopping.IsCancellationRequested ? "The writer is shutting down." : $"{_options.QueueLength} commands are waiting already.");
+            return Task.FromException<CommandOutcome>(new LedgerBusyException(
+                _stopping.IsCancellationRequested ? "The writer is shutting down." : $"{_options.QueueLength} commands are waiting already."));
         }
 
-        try
-        {
-            return await submission.Answer.WaitAsync(_options.Deadline, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
-        {
-            if (submission.Answer.IsCompleted)
-            {
-                // It came at the very moment that the wait ended.
-                return await submission.Answer.ConfigureAwait(false);
-            }
-
-            throw submission.TryAbandon()
-                ? new LedgerBusyException($"The command waited {_options.Deadline.TotalSeconds:0} s without being looked at; nothing was written.")
-                : new UnknownOutcomeException("The command was being committed when the wait ended. Ask again with the same idempotency key.", e);
-        }
+        _deadlines.Watch(submission);
+        return submission.Answer;
     }
 
     /// <summary>Refuses new commands, commits those that wait, then gives the lease back.</summary>
@@ -106,8 +114,9 @@ public sealed class LedgerWriter : IAsyncDisposable
         }
 
         _queue.Writer.TryComplete();
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await _loop.ConfigureAwait(false);
+        _stopping.Cancel();
+        await _loop;
+        _deadlines.Dispose();
         _stopping.Dispose();
     }
 
@@ -117,9 +126,9 @@ public sealed class LedgerWriter : IAsyncDisposable
         {
             try
             {
-                if (await TryBecomeWriterAsync().ConfigureAwait(false))
+                if (await TryBecomeWriterAsync())
                 {
-                    await ServeAsync().ConfigureAwait(false);
+                    await ServeAsync();
                 }
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
@@ -133,11 +142,11 @@ public sealed class LedgerWriter : IAsyncDisposable
             }
 
             _states.Clear();
-            await LeaveAsync().ConfigureAwait(false);
-            await Task.Delay(_options.LeaseRetry, CancellationToken.None).ConfigureAwait(false);
+            await LeaveAsync();
+            await Task.Delay(_options.LeaseRetry, _options.Time, CancellationToken.None);
         }
 
-        await LeaveAsync().ConfigureAwait(false);
+        await LeaveAsync();
         while (_queue.Reader.TryRead(out var left))
         {
             left.Fail(new LedgerBusyException("The writer has shut down; nothing was written."));
@@ -146,10 +155,10 @@ public sealed class LedgerWriter : IAsyncDisposable
 
     private async Task<bool> TryBecomeWriterAsync()
     {
-        var lease = await _store.TryAcquireAsync(_holder, _stopping.Token).ConfigureAwait(false);
+        var lease = await _store.TryAcquireAsync(_holder, _stopping.Token);
         if (lease is null)
         {
-            Volatile.Write(ref _otherHolder, await _store.HolderAsync(_stopping.Token).ConfigureAwait(false));
+            Volatile.Write(ref _otherHolder, await _store.HolderAsync(_stopping.Token));
             return false;
         }
 
@@ -170,7 +179,7 @@ public sealed class LedgerWriter : IAsyncDisposable
         Volatile.Write(ref _lease, null);
         try
         {
-            await lease.DisposeAsync().ConfigureAwait(false);
+            await lease.DisposeAsync();
         }
         catch (Exception e)
         {
@@ -190,30 +199,29 @@ public sealed class LedgerWriter : IAsyncDisposable
         var (pending, underWay, committing) = ((PendingBatch?)null, (PendingBatch?)null, Task.CompletedTask);
         try
         {
-            while (!lease.Lost.IsCancellationRequested && (taken.Count > 0 || await IsThereMoreAsync(committing, wait.Token).ConfigureAwait(false)))
+            while (!lease.Lost.IsCancellationRequested && (taken.Count > 0 || await IsThereMoreAsync(wait.Token)))
             {
                 pending = new PendingBatch(_states.BeginBatch(), underWay?.LastPosition ?? lease.Position);
                 Drain(taken);
-                await _decider.DecideAsync(taken, pending, underWay).ConfigureAwait(false);
-                await committing.ConfigureAwait(false);
+                await _decider.DecideAsync(taken, pending, underWay);
+                await committing;
 
                 // What came in meanwhile goes along: the next commit would otherwise carry it a whole round trip later.
                 if (pending.Commands < _options.BatchCommands && Drain(taken))
                 {
-                    await _decider.DecideAsync(taken, pending, underWay: null).ConfigureAwait(false);
+                    await _decider.DecideAsync(taken, pending, underWay: null);
                 }
 
                 (underWay, pending) = (pending, null);
-                committing = CommitAsync(lease, underWay);
+                committing = CommitAsync(lease, underWay, wait);
                 _states.Trim();
             }
 
-            await committing.ConfigureAwait(false);
+            await committing;
         }
         finally
         {
-            await wait.CancelAsync().ConfigureAwait(false);
-            await committing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await committing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
 
             // Whatever went wrong above, nobody is left without an answer.
             var failure = new LedgerBusyException("What the command was decided on could not be committed; nothing of it was written. Try again.");
@@ -222,32 +230,28 @@ public sealed class LedgerWriter : IAsyncDisposable
         }
     }
 
-    private async Task CommitAsync(Lease lease, PendingBatch pending)
+    private async Task CommitAsync(Lease lease, PendingBatch pending, CancellationTokenSource wait)
     {
         // The decider goes on at once; what the store does before its first wait must not hold it up.
         await Task.Yield();
-        await _committer.CommitAsync(lease, pending, LeaveAsync).ConfigureAwait(false);
-        _states.Committed(pending.Number);
+        try
+        {
+            await _committer.CommitAsync(lease, pending, LeaveAsync);
+            _states.Committed(pending.Number);
+        }
+        catch
+        {
+            // Nothing can be built on this batch: the loop is not to wait for more commands.
+            wait.Cancel();
+            throw;
+        }
     }
 
-    /// <summary>Waits for commands; also wakes, by throwing, when the commit under way fails.</summary>
-    private async Task<bool> IsThereMoreAsync(Task committing, CancellationToken cancellationToken)
+    private async Task<bool> IsThereMoreAsync(CancellationToken cancellationToken)
     {
         try
         {
-            var more = _queue.Reader.WaitToReadAsync(cancellationToken);
-            if (!more.IsCompleted && !committing.IsCompleted)
-            {
-                var waiting = more.AsTask();
-                if (await Task.WhenAny(waiting, committing).ConfigureAwait(false) == committing)
-                {
-                    await committing.ConfigureAwait(false);
-                }
-
-                return await waiting.ConfigureAwait(false);
-            }
-
-            return await more.ConfigureAwait(false);
+            return await _queue.Reader.WaitToReadAsync(cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

@@ -9,7 +9,7 @@ namespace Mbp.Ledger.Writing;
 /// The folded states of the streams in use. Only the writer's loop touches it, and while that loop holds the lease nobody else appends, so
 /// a state here is the stream's true state, with the decided but uncommitted events of the present batch on top.
 /// </summary>
-internal sealed class StateCache(IEventStore store, EventCatalog catalog, int capacity) : IStates
+internal class StateCache(IEventStore store, EventCatalog catalog, int capacity) : IStates
 {
     // Loading is I/O; more readers than this only queue up inside the database.
     private const int ParallelLoads = 8;
@@ -36,7 +36,7 @@ internal sealed class StateCache(IEventStore store, EventCatalog catalog, int ca
     public bool IsBehind(StateRef reference) =>
         _entries.TryGetValue(reference.Stream, out var entry) && entry.Batch > Volatile.Read(ref _committed) && entry.Find(reference.Fold) is null;
 
-    public void Clear()
+    public virtual void Clear()
     {
         _committed = _batch;
         _entries.Clear();
@@ -76,19 +76,19 @@ internal sealed class StateCache(IEventStore store, EventCatalog catalog, int ca
         var loaded = new (StateRef Reference, long Version, object State)[missing.Count];
         await Parallel.ForEachAsync(
             missing.Select((reference, index) => (reference, index)),
-            new ParallelOptions { MaxDegreeOfParallelism = ParallelLoads, CancellationToken = cancellationToken },
+            new ParallelOptions { MaxDegreeOfParallelism = ParallelLoads, TaskScheduler = TaskScheduler.Current, CancellationToken = cancellationToken },
             async (item, ct) =>
             {
                 try
                 {
-                    var (version, state) = await FoldLoader.LoadAsync(store, catalog, item.reference, ct).ConfigureAwait(false);
+                    var (version, state) = await FoldLoader.LoadAsync(store, catalog, item.reference, ct);
                     loaded[item.index] = (item.reference, version, state);
                 }
                 catch (Exception e) when (e is UnknownEventTypeException or UnreadableEventException or InvalidOperationException or JsonException)
                 {
                     unreadable[item.reference] = e;
                 }
-            }).ConfigureAwait(false);
+            });
 
         foreach (var (reference, version, state) in loaded)
         {
@@ -263,10 +263,10 @@ public static class FoldLoader
         ArgumentNullException.ThrowIfNull(store);
         ArgumentNullException.ThrowIfNull(catalog);
         var (stream, fold) = reference;
-        var snapshot = fold.SnapshotEvery > 0 ? await store.LoadSnapshotAsync(stream, fold, cancellationToken).ConfigureAwait(false) : null;
+        var snapshot = fold.SnapshotEvery > 0 ? await store.LoadSnapshotAsync(stream, fold, cancellationToken) : null;
         var version = snapshot?.Version ?? 0;
         var state = snapshot is null ? fold.Initial : fold.Load(snapshot.State.Span);
-        await foreach (var stored in store.ReadStreamAsync(stream, version, cancellationToken).ConfigureAwait(false))
+        await foreach (var stored in store.ReadStreamAsync(stream, version, cancellationToken))
         {
             state = fold.Apply(state, catalog.Decode(stored).Data);
             version = stored.Version;
@@ -284,7 +284,7 @@ public static class FoldLoader
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(until);
         var state = reference.Fold.Initial;
-        await foreach (var stored in store.ReadStreamAsync(reference.Stream, 0, cancellationToken).ConfigureAwait(false))
+        await foreach (var stored in store.ReadStreamAsync(reference.Stream, 0, cancellationToken))
         {
             if (!until(stored))
             {

@@ -1,7 +1,11 @@
 namespace Mbp.Ledger.Writing;
 
 /// <summary>One command on its way through the writer.</summary>
-internal sealed class Submission(Operation operation, CommandContext context)
+/// <param name="operation">What is asked.</param>
+/// <param name="context">By whom.</param>
+/// <param name="until">The time stamp up to which the caller waits.</param>
+/// <param name="caller">Fires when the caller has gone; a command that was not looked at by then is dropped.</param>
+internal sealed class Submission(Operation operation, CommandContext context, long until, CancellationToken caller)
 {
     private int _state = Queued;
 
@@ -18,18 +22,30 @@ internal sealed class Submission(Operation operation, CommandContext context)
 
     public Guid CommandId { get; } = Guid.CreateVersion7();
 
+    public long Until => until;
+
     public Task<CommandOutcome> Answer => _answer.Task;
 
-    /// <summary>Its answer is being read elsewhere; the writer's loop is done with it.</summary>
-    public bool IsHandedOver { get; set; }
-
     /// <summary>The writer takes it; false = the caller has gone.</summary>
-    public bool TryTake() => Interlocked.CompareExchange(ref _state, Taken, Queued) == Queued;
+    public bool TryTake()
+    {
+        if (caller.IsCancellationRequested && TryAbandon())
+        {
+            _answer.TrySetCanceled(caller);
+            return false;
+        }
 
-    /// <summary>The caller goes; false = too late, the writer has it and the outcome is open.</summary>
-    public bool TryAbandon() => Interlocked.CompareExchange(ref _state, Abandoned, Queued) == Queued;
+        return Interlocked.CompareExchange(ref _state, Taken, Queued) == Queued;
+    }
+
+    /// <summary>The deadline has passed: not looked at yet means not written; otherwise the outcome is open.</summary>
+    public void Expire(TimeSpan deadline) => Fail(TryAbandon()
+        ? new LedgerBusyException($"The command waited {deadline.TotalSeconds:0} s without being looked at; nothing was written.")
+        : new UnknownOutcomeException("The command was being committed when the wait ended. Ask again with the same idempotency key."));
 
     public void Complete(CommandOutcome outcome) => _answer.TrySetResult(outcome);
 
     public void Fail(Exception exception) => _answer.TrySetException(exception);
+
+    private bool TryAbandon() => Interlocked.CompareExchange(ref _state, Abandoned, Queued) == Queued;
 }
