@@ -10,7 +10,6 @@ using Mbp.Host.Pricing;
 using Mbp.Host.Resolution;
 using Mbp.Host.Trading;
 using Mbp.Ledger;
-using Mbp.Ledger.Json;
 using Mbp.Ledger.Postgres;
 using Mbp.Ledger.Writing;
 using NodaTime;
@@ -99,7 +98,7 @@ public static class MbpHost
         services.AddTracing();
         services.ConfigureHttpJsonOptions(json =>
         {
-            LedgerJson.Configure(json.SerializerOptions);
+            HostJson.Configure(json.SerializerOptions);
             // A field that we do not know is a caller's mistake, and silence about it may cost the caller money.
             json.SerializerOptions.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
             json.SerializerOptions.RespectRequiredConstructorParameters = false;

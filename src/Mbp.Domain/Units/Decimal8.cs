@@ -27,6 +27,8 @@ public static class Decimal8
     private const int Decimals = 8;
     private const int WholeDigits = 10;
 
+    internal const int LongestText = WholeDigits + 1 + Decimals + 1;
+
     private static readonly SearchValues<char> Allowed = SearchValues.Create("0123456789.");
 
     /// <exception cref="OverflowException">The value is below 0 or above <see cref="Max"/>.</exception>
@@ -39,12 +41,18 @@ public static class Decimal8
     /// <summary>"12.5", "0": no exponent, no trailing zeros.</summary>
     public static string Format(long units)
     {
+        Span<char> text = stackalloc char[LongestText];
+        return text[..Format(units, text)].ToString();
+    }
+
+    /// <summary>The same into a buffer of at least <see cref="LongestText"/> characters; returns how many it took.</summary>
+    internal static int Format(long units, Span<char> text)
+    {
         var (whole, part) = Math.DivRem(units, One);
-        Span<char> text = stackalloc char[WholeDigits + 1 + Decimals + 1];
         whole.TryFormat(text, out var length, provider: null);
         if (part == 0)
         {
-            return text[..length].ToString();
+            return length;
         }
 
         text[length++] = '.';
@@ -54,7 +62,7 @@ public static class Decimal8
             part %= unit;
         }
 
-        return text[..length].ToString();
+        return length;
     }
 
     /// <summary>Reads "12.5" strictly: what is not exactly a value of the ledger is refused with the rule that it breaks.</summary>
@@ -134,12 +142,18 @@ public sealed class UnitsConverter<TValue> : JsonConverter<TValue>
             throw new JsonException("An amount is a decimal string such as \"12.5\".");
         }
 
-        return Decimal8.TryParse(reader.GetString(), out var units, out var rule) ? TValue.FromUnits(units) : throw new JsonException(rule);
+        // No amount is longer than this; what is, or has an escape in it, is read the slow way, for the rule that it breaks.
+        Span<char> text = stackalloc char[2 * Decimal8.LongestText];
+        var length = !reader.HasValueSequence && reader.ValueSpan.Length <= text.Length ? reader.CopyString(text) : -1;
+        return Decimal8.TryParse(length < 0 ? reader.GetString() : text[..length], out var units, out var rule)
+            ? TValue.FromUnits(units)
+            : throw new JsonException(rule);
     }
 
     public override void Write(Utf8JsonWriter writer, TValue value, JsonSerializerOptions options)
     {
         ArgumentNullException.ThrowIfNull(writer);
-        writer.WriteStringValue(Decimal8.Format(value.Units));
+        Span<char> text = stackalloc char[Decimal8.LongestText];
+        writer.WriteStringValue(text[..Decimal8.Format(value.Units, text)]);
     }
 }

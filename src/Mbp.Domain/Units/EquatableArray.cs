@@ -80,10 +80,12 @@ internal sealed class EquatableArrayConverter<T> : JsonConverter<EquatableArray<
 
     public override void Write(Utf8JsonWriter writer, EquatableArray<T> value, JsonSerializerOptions options)
     {
+        // The element's own converter, asked for once: a serializer for each element costs more than writing it.
+        var element = (JsonConverter<T>)options.GetConverter(typeof(T));
         writer.WriteStartArray();
         foreach (var item in value)
         {
-            JsonSerializer.Serialize(writer, item, options);
+            element.Write(writer, item, options);
         }
 
         writer.WriteEndArray();

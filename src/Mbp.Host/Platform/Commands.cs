@@ -1,8 +1,8 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Mbp.Ledger;
-using Mbp.Ledger.Json;
 using Mbp.Ledger.Writing;
 
 namespace Mbp.Host.Platform;
@@ -17,6 +17,13 @@ internal sealed class Commands(LedgerWriter writer)
     private static readonly Rejection BadKey = new(
         RejectionKind.Invalid, "idempotency.bad_key", $"Idempotency-Key has 1 to {LongestKey} visible ASCII characters.", KeyHeader);
 
+    // Each thread hashes one body at a time.
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? _buffer;
+
+    [ThreadStatic]
+    private static Utf8JsonWriter? _json;
+
     /// <param name="http">The request.</param>
     /// <param name="operation">What is asked.</param>
     /// <param name="body">The request's body: with the route, it is what an idempotency key is bound to.</param>
@@ -29,7 +36,7 @@ internal sealed class Commands(LedgerWriter writer)
         if (http.Request.Headers.TryGetValue(KeyHeader, out var given))
         {
             var text = given.ToString();
-            if (text.Length is 0 or > LongestKey || text.Any(c => c is < '!' or > '~'))
+            if (text.Length is 0 or > LongestKey || text.AsSpan().ContainsAnyExceptInRange('!', '~'))
             {
                 return new CommandOutcome(BadKey, 0, []);
             }
@@ -43,6 +50,23 @@ internal sealed class Commands(LedgerWriter writer)
     }
 
     // The body's fields, not its spelling: white space and their order do not make another command.
-    private static byte[] HashOf(HttpRequest request, object? body) => SHA256.HashData(
-        JsonSerializer.SerializeToUtf8Bytes(new { request.Method, Path = request.Path.Value, Body = body }, LedgerJson.Options));
+    private static byte[] HashOf(HttpRequest request, object? body)
+    {
+        var buffer = _buffer ??= new ArrayBufferWriter<byte>(1_024);
+        var json = _json ??= new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = HostJson.Bodies.Encoder });
+        buffer.ResetWrittenCount();
+        json.Reset();
+        json.WriteStartObject();
+        json.WriteString("method"u8, request.Method);
+        json.WriteString("path"u8, request.Path.Value);
+        if (body is not null)
+        {
+            json.WritePropertyName("body"u8);
+            JsonSerializer.Serialize(json, body, HostJson.Bodies.GetTypeInfo(body.GetType()));
+        }
+
+        json.WriteEndObject();
+        json.Flush();
+        return SHA256.HashData(buffer.WrittenSpan);
+    }
 }

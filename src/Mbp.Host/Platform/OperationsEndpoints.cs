@@ -3,6 +3,9 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Mbp.Host.Platform;
 
+/// <param name="Live">Always true: whoever can answer is alive.</param>
+public sealed record LiveResponse(bool Live);
+
 /// <param name="Ready">Whether the process takes commands or at least serves reads.</param>
 /// <param name="Components">Each part's state, in words.</param>
 public sealed record HealthResponse(bool Ready, IReadOnlyDictionary<string, string> Components);
@@ -38,7 +41,7 @@ internal static class OperationsEndpoints
 {
     public static void Map(WebApplication app)
     {
-        app.MapGet("/health/live", () => TypedResults.Ok(new { live = true })).WithName("live").WithSummary("The process runs");
+        app.MapGet("/health/live", () => TypedResults.Ok(new LiveResponse(true))).WithName("live").WithSummary("The process runs");
         app.MapGet("/health/ready", Ready).WithName("ready").WithSummary("The process serves");
         app.MapGet("/status", Status).WithName("status").WithSummary("The process in numbers");
         app.MapGet("/metrics", (PrometheusPage page) => TypedResults.Text(page.Render(), "text/plain; version=0.0.4; charset=utf-8")).ExcludeFromDescription();

@@ -18,7 +18,7 @@ internal sealed class PrometheusPage : IDisposable
     ];
 
     private readonly MeterListener _listener = new();
-    private readonly ConcurrentDictionary<(Instrument Instrument, string Labels), Series> _series = new();
+    private readonly ConcurrentDictionary<Instrument, SeriesOf> _instruments = new();
 
     public PrometheusPage()
     {
@@ -26,12 +26,12 @@ internal sealed class PrometheusPage : IDisposable
         {
             if (Watched.Contains(instrument.Meter.Name))
             {
-                listener.EnableMeasurementEvents(instrument);
+                listener.EnableMeasurementEvents(instrument, _instruments.GetOrAdd(instrument, static key => new SeriesOf(KindOf(key))));
             }
         };
-        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Record(instrument, value, tags));
-        _listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Record(instrument, value, tags));
-        _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Record(instrument, value, tags));
+        _listener.SetMeasurementEventCallback<long>(static (_, value, tags, series) => ((SeriesOf)series!).With(tags).Record(value));
+        _listener.SetMeasurementEventCallback<int>(static (_, value, tags, series) => ((SeriesOf)series!).With(tags).Record(value));
+        _listener.SetMeasurementEventCallback<double>(static (_, value, tags, series) => ((SeriesOf)series!).With(tags).Record(value));
         _listener.Start();
     }
 
@@ -39,14 +39,15 @@ internal sealed class PrometheusPage : IDisposable
     {
         _listener.RecordObservableInstruments();
         var page = new StringBuilder();
-        foreach (var family in _series.GroupBy(s => NameOf(s.Key.Instrument)).OrderBy(g => g.Key, StringComparer.Ordinal))
+        var used = _instruments.Where(i => !i.Value.IsEmpty);
+        foreach (var family in used.GroupBy(i => NameOf(i.Key)).OrderBy(g => g.Key, StringComparer.Ordinal))
         {
-            var first = family.First();
-            page.Append(CultureInfo.InvariantCulture, $"# HELP {family.Key} {Escape(first.Key.Instrument.Description ?? family.Key)}\n");
-            page.Append(CultureInfo.InvariantCulture, $"# TYPE {family.Key} {first.Value.Kind}\n");
-            foreach (var (key, series) in family)
+            var (first, kind) = (family.First().Key, family.First().Value.Kind);
+            page.Append(CultureInfo.InvariantCulture, $"# HELP {family.Key} {Escape(first.Description ?? family.Key)}\n");
+            page.Append(CultureInfo.InvariantCulture, $"# TYPE {family.Key} {kind}\n");
+            foreach (var series in family.SelectMany(i => i.Value.All))
             {
-                series.Render(page, family.Key, key.Labels);
+                series.Render(page, family.Key);
             }
         }
 
@@ -54,9 +55,6 @@ internal sealed class PrometheusPage : IDisposable
     }
 
     public void Dispose() => _listener.Dispose();
-
-    private void Record(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
-        _series.GetOrAdd((instrument, Labels(tags)), static key => new Series(KindOf(key.Instrument))).Record(value);
 
     private static string KindOf(Instrument instrument) => instrument.GetType().Name switch
     {
@@ -94,12 +92,10 @@ internal sealed class PrometheusPage : IDisposable
 
     private static string Escape(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 
-    private sealed class Series(string kind)
+    /// <summary>One instrument's series. Every request records several values, so finding theirs again makes no text.</summary>
+    private sealed class SeriesOf(string kind)
     {
-        private readonly long[] _counts = new long[Buckets.Length];
-        private readonly Lock _gate = new();
-        private double _sum;
-        private long _count;
+        private readonly ConcurrentDictionary<int, Series[]> _byHash = new();
 
         public string Kind => kind switch
         {
@@ -107,6 +103,65 @@ internal sealed class PrometheusPage : IDisposable
             "gauge_sum" => "gauge",
             _ => kind,
         };
+
+        public bool IsEmpty => _byHash.IsEmpty;
+
+        public IEnumerable<Series> All => _byHash.Values.SelectMany(series => series);
+
+        public Series With(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            var hash = default(HashCode);
+            foreach (var (name, value) in tags)
+            {
+                hash.Add(name);
+                hash.Add(value);
+            }
+
+            var key = hash.ToHashCode();
+            return _byHash.TryGetValue(key, out var same) && Find(same, tags) is { } known ? known : Add(key, tags);
+        }
+
+        private Series Add(int key, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            var added = new Series(kind, [.. tags]);
+            var all = _byHash.AddOrUpdate(key, static (_, one) => [one], static (_, many, one) => Find(many, one.Tags) is null ? [.. many, one] : many, added);
+            return Find(all, tags)!;
+        }
+
+        private static Series? Find(Series[] series, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            foreach (var one in series)
+            {
+                if (AreEqual(one.Tags, tags))
+                {
+                    return one;
+                }
+            }
+
+            return null;
+        }
+
+        // A pair has no equality of its own but a slow one by reflection.
+        private static bool AreEqual(ReadOnlySpan<KeyValuePair<string, object?>> left, ReadOnlySpan<KeyValuePair<string, object?>> right)
+        {
+            var equal = left.Length == right.Length;
+            for (var i = 0; equal && i < left.Length; i++)
+            {
+                equal = left[i].Key == right[i].Key && Equals(left[i].Value, right[i].Value);
+            }
+
+            return equal;
+        }
+    }
+
+    private sealed class Series(string kind, KeyValuePair<string, object?>[] tags)
+    {
+        private readonly long[] _counts = new long[Buckets.Length];
+        private readonly Lock _gate = new();
+        private double _sum;
+        private long _count;
+
+        public KeyValuePair<string, object?>[] Tags => tags;
 
         public void Record(double value)
         {
@@ -121,8 +176,9 @@ internal sealed class PrometheusPage : IDisposable
             }
         }
 
-        public void Render(StringBuilder page, string name, string labels)
+        public void Render(StringBuilder page, string name)
         {
+            var labels = Labels(tags);
             lock (_gate)
             {
                 var braces = labels.Length == 0 ? "" : $"{{{labels}}}";

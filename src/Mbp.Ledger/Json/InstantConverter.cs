@@ -15,12 +15,21 @@ public sealed class InstantConverter : JsonConverter<Instant>
             throw new JsonException("An instant is a string such as \"2025-09-10T12:00:00Z\".");
         }
 
+        if (!reader.HasValueSequence && IsoInstant.TryParse(reader.ValueSpan, out var instant))
+        {
+            return instant;
+        }
+
         var parsed = InstantPattern.ExtendedIso.Parse(reader.GetString()!);
         return parsed.Success ? parsed.Value : throw new JsonException("An instant is a string such as \"2025-09-10T12:00:00Z\" (UTC).");
     }
 
-    public override void Write(Utf8JsonWriter writer, Instant value, JsonSerializerOptions options) =>
-        writer.WriteStringValue(InstantPattern.ExtendedIso.Format(value));
+    public override void Write(Utf8JsonWriter writer, Instant value, JsonSerializerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        Span<byte> text = stackalloc byte[IsoInstant.LongestText];
+        writer.WriteStringValue(text[..IsoInstant.Format(value, text)]);
+    }
 }
 
 /// <summary>A duration as whole milliseconds.</summary>

@@ -1,0 +1,67 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Mbp.Host.Accounts;
+using Mbp.Host.Audit;
+using Mbp.Host.Markets;
+using Mbp.Host.Pricing;
+using Mbp.Host.Resolution;
+using Mbp.Host.Trading;
+using Mbp.Ledger.Json;
+
+namespace Mbp.Host.Platform;
+
+/// <summary>
+/// The bodies of the API, whose readers and writers are made when the host is built: nothing is looked up by reflection when the first request
+/// of a kind comes. A test holds that no route's body is missing here.
+/// </summary>
+[JsonSerializable(typeof(AccountOpenedResponse))]
+[JsonSerializable(typeof(AccountResponse))]
+[JsonSerializable(typeof(ConservationResponse))]
+[JsonSerializable(typeof(CreateMarketRequest))]
+[JsonSerializable(typeof(DigestResponse))]
+[JsonSerializable(typeof(EmptyRequest))]
+[JsonSerializable(typeof(EventListResponse))]
+[JsonSerializable(typeof(GrantRequest))]
+[JsonSerializable(typeof(HaltRequest))]
+[JsonSerializable(typeof(HealthResponse))]
+[JsonSerializable(typeof(IssueKeyRequest))]
+[JsonSerializable(typeof(IssueKeyResponse))]
+[JsonSerializable(typeof(LiquidityRequest))]
+[JsonSerializable(typeof(LiquidityResponse))]
+[JsonSerializable(typeof(LiveResponse))]
+[JsonSerializable(typeof(ManualRequest))]
+[JsonSerializable(typeof(MarketCreatedResponse))]
+[JsonSerializable(typeof(MarketListResponse))]
+[JsonSerializable(typeof(MarketPreviewResponse))]
+[JsonSerializable(typeof(MarketResponse))]
+[JsonSerializable(typeof(MarketStateResponse))]
+[JsonSerializable(typeof(OpenAccountRequest))]
+[JsonSerializable(typeof(PositionResponse))]
+[JsonSerializable(typeof(PositionsResponse))]
+[JsonSerializable(typeof(PublishTemplateRequest))]
+[JsonSerializable(typeof(QuoteResponse))]
+[JsonSerializable(typeof(ReasonRequest))]
+[JsonSerializable(typeof(ResolutionResponse))]
+[JsonSerializable(typeof(ResolutionStateResponse))]
+[JsonSerializable(typeof(StatusResponse))]
+[JsonSerializable(typeof(TemplateListResponse))]
+[JsonSerializable(typeof(TemplatePublishedResponse))]
+[JsonSerializable(typeof(TradeRequest))]
+[JsonSerializable(typeof(TradeResponse))]
+[JsonSerializable(typeof(TruthRequest))]
+[JsonSerializable(typeof(TruthResponse))]
+[JsonSerializable(typeof(TwapResponse))]
+internal sealed partial class HostJson : JsonSerializerContext
+{
+    /// <summary>For what the host writes outside of answers.</summary>
+    public static JsonSerializerOptions Bodies { get; } = Configure(new JsonSerializerOptions());
+
+    /// <summary>The ledger's way of writing JSON, with these bodies made beforehand. Events inside of them have readers of their own.</summary>
+    public static JsonSerializerOptions Configure(JsonSerializerOptions options)
+    {
+        LedgerJson.Configure(options);
+        options.TypeInfoResolver = JsonTypeInfoResolver.Combine(Default, options.TypeInfoResolver);
+        return options;
+    }
+}
