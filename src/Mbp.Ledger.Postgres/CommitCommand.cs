@@ -39,6 +39,9 @@ internal sealed class CommitCommand : IAsyncDisposable
     private readonly NpgsqlParameter<Guid[]> _messageIds;
     private readonly NpgsqlParameter<string[]> _destinations;
     private readonly NpgsqlParameter<byte[][]> _messages;
+    private readonly NpgsqlParameter<ReadOnlyMemory<byte>> _leaves;
+    private readonly NpgsqlParameter<byte[]> _leafHashes;
+    private readonly NpgsqlParameter<ReadOnlyMemory<byte>> _salts;
 
     private CommitCommand(NpgsqlConnection connection)
     {
@@ -74,6 +77,9 @@ internal sealed class CommitCommand : IAsyncDisposable
         _messageIds = Add<Guid[]>(array | NpgsqlDbType.Uuid);
         _destinations = Add<string[]>(array | NpgsqlDbType.Text);
         _messages = Add<byte[][]>(array | NpgsqlDbType.Bytea);
+        _leaves = Add<ReadOnlyMemory<byte>>(NpgsqlDbType.Bytea);
+        _leafHashes = Add<byte[]>(NpgsqlDbType.Bytea);
+        _salts = Add<ReadOnlyMemory<byte>>(NpgsqlDbType.Bytea);
     }
 
     public static async Task<CommitCommand> PrepareAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -101,6 +107,9 @@ internal sealed class CommitCommand : IAsyncDisposable
         SetStreams(moves);
         SetCommands(batch.Commands);
         SetOutbox(batch.Outbox);
+        _leaves.TypedValue = batch.Leaves.Leaves;
+        _leafHashes.TypedValue = batch.Leaves.PackedHashes();
+        _salts.TypedValue = batch.Leaves.Salts;
         return (long)(await _command.ExecuteScalarAsync(CancellationToken.None).ConfigureAwait(false))!;
     }
 

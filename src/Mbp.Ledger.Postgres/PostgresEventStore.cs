@@ -243,6 +243,7 @@ public sealed class PostgresEventStore : IEventStore, IAsyncDisposable
             throw new PostgresSetupException(e.MessageText, e);
         }
 
+        await LeafAdoption.RunAsync(session, _events, epoch, position, cancellationToken).ConfigureAwait(false);
         var writer = await Writer.OpenAsync(_writers, _shard, epoch, position, cancellationToken).ConfigureAwait(false);
         return new PostgresLease(this, _shard, session, writer, epoch, position, at);
     }

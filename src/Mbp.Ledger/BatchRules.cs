@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
-using System.Text.Json;
+using Mbp.Ledger.Merkle;
 using NodaTime;
 
 namespace Mbp.Ledger;
@@ -148,23 +148,16 @@ internal static class BatchRules
         public override string ToString() => _words?.ToString() ?? "";
     }
 
-    /// <summary>A body that is JSON as jsonb understands it: well formed, and every string a string of whole characters.</summary>
-    public static void CheckJson(ReadOnlySpan<byte> json)
+    /// <summary>The leaves of a batch's events; what has none is refused in the words of the rule.</summary>
+    public static LeafBatch LeavesOf(IReadOnlyList<NewEvent> events)
     {
         try
         {
-            var reader = new Utf8JsonReader(json);
-            while (reader.Read())
-            {
-                if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName)
-                {
-                    reader.GetString();
-                }
-            }
+            return LeafBatch.Of(events);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (CanonicalJsonException e)
         {
-            throw new ArgumentException($"The body or the headers of an event are not JSON: {e.Message}", e);
+            throw new ArgumentException($"The body or the headers of an event cannot be kept: {e.Message}", e);
         }
     }
 }

@@ -1,3 +1,4 @@
+using Mbp.Ledger.Merkle;
 using NodaTime;
 
 namespace Mbp.Ledger;
@@ -86,6 +87,14 @@ public sealed record Batch(IReadOnlyList<NewEvent> Events, IReadOnlyList<NewComm
     public Batch(params IReadOnlyList<NewEvent> events)
         : this(events, [], [])
     {
+    }
+
+    /// <summary>What the public log will say of the events: one leaf for each, in their order.</summary>
+    /// <exception cref="ArgumentException">A body or headers have no leaf: they are not JSON within the profile of <see cref="CanonicalJson"/>.</exception>
+    public LeafBatch Leaves
+    {
+        get => field ??= BatchRules.LeavesOf(Events);
+        init;
     }
 
     /// <summary>What the batch does to each stream, in the order of first use.</summary>

@@ -1,3 +1,4 @@
+using Mbp.Ledger.Merkle;
 using Mbp.Ledger.Postgres;
 using Mbp.Testing;
 using NodaTime;
@@ -94,6 +95,59 @@ public sealed class PostgresEventStoreTests(PostgresFixture database) : EventSto
     }
 
     [Fact]
+    public async Task Every_event_has_its_leaf_in_the_commit_that_wrote_it()
+    {
+        var lease = await AcquireAsync();
+        await Store.AppendAsync(lease, new Batch(Event(Stream(), 1), Event(Stream(), 1)));
+        var head = await Store.AppendAsync(lease, new Batch(Events(Stream(), 1, 100)));
+        await CheckLeavesAsync(head);
+    }
+
+    [Fact]
+    public async Task Foreign_events_get_their_leaves_with_the_next_lease_also_those_that_have_no_canonical_form()
+    {
+        var lease = await AcquireAsync();
+        await Store.AppendAsync(lease, new Batch(Event(Stream(), 1)));
+        await ForeignAppendAsync(Stream(), 1, Noon);
+        // A foreign transaction that was rolled back leaves a gap.
+        await PostgresFixture.RowsAsync(database.Superuser, "SELECT nextval('mt_events_sequence')");
+        await ForeignAppendAsync(Stream(), 1, Noon, "{\"price\": 1.50}");
+        await lease.DisposeAsync();
+
+        var next = await AcquireAsync();
+        await CheckLeavesAsync(await Store.AppendAsync(next, new Batch(Event(Stream(), 1))));
+    }
+
+    // As an auditor would: each event as it is read back, under its salt, must give the leaf that was committed with it.
+    private async Task CheckLeavesAsync(long head)
+    {
+        var rows = (await PostgresFixture.RowsAsync(
+                database.Superuser, "SELECT first_position, last_position, encode(leaves, 'hex'), encode(hashes, 'hex'), encode(salts, 'hex') FROM ledger_leaf JOIN ledger_salt USING (last_position)"))
+            .Select(row => row.Split('|')).ToList();
+        var byPosition = rows.SelectMany(row =>
+        {
+            var (first, leaves, hashes, salts) = (long.Parse(row[0], null), Convert.FromHexString(row[2]), Convert.FromHexString(row[3]), Convert.FromHexString(row[4]));
+            Assert.Equal(long.Parse(row[1], null) - first + 1, LeafBatch.Entries(leaves).Count());
+            return LeafBatch.Entries(leaves).Select((entry, i) => (
+                Position: first + i, Entry: entry.Text(), Hash: new MerkleHash(hashes.AsSpan(i * MerkleHash.Size, MerkleHash.Size)), Salt: LeafBatch.Salt(salts, i)));
+        }).ToDictionary(leaf => leaf.Position);
+        var events = await Store.ReadAllAsync(0, None).AllAsync();
+        Assert.Equal(head, events[^1].Position);
+        Assert.Equal(events.Select(e => e.Position), byPosition.Keys.Order());
+        foreach (var stored in events)
+        {
+            var (_, entry, hash, salt) = byPosition[stored.Position];
+            // The one foreign body that canonical JSON has no form for is committed to as text.
+            var committed = stored.Data.Text().Contains("1.50", StringComparison.Ordinal)
+                ? stored with { Data = System.Text.Encoding.UTF8.GetBytes(System.Text.Json.JsonSerializer.Serialize(stored.Data.Text())), Headers = "\"\""u8.ToArray() }
+                : stored;
+            var again = new System.Buffers.ArrayBufferWriter<byte>();
+            Assert.Equal(hash, Leaf.Write(committed, salt.Span, again));
+            Assert.Equal(entry, again.WrittenMemory.Text());
+        }
+    }
+
+    [Fact]
     public async Task Foreign_events_are_noticed_while_nothing_is_written()
     {
         var lease = await AcquireAsync();
@@ -134,9 +188,9 @@ public sealed class PostgresEventStoreTests(PostgresFixture database) : EventSto
     }
 
     // The way Marten does it: a number from the sequence, the stream's version, the event.
-    private Task<int> ForeignAppendAsync(StreamId stream, long version, Instant at) => PostgresFixture.ExecuteAsync(database.Superuser, $$"""
+    private Task<int> ForeignAppendAsync(StreamId stream, long version, Instant at, string body = "{}") => PostgresFixture.ExecuteAsync(database.Superuser, $$"""
         INSERT INTO mt_streams (id, version) VALUES ('{{stream}}', {{version}}) ON CONFLICT (id) DO UPDATE SET version = excluded.version;
         INSERT INTO mt_events (seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type)
-        VALUES (nextval('mt_events_sequence'), gen_random_uuid(), '{{stream}}', {{version}}, '{}', 'foreign_thing', '{{at}}', '*DEFAULT*', 'Foreign.Thing, Foreign')
+        VALUES (nextval('mt_events_sequence'), gen_random_uuid(), '{{stream}}', {{version}}, '{{body}}', 'foreign_thing', '{{at}}', '*DEFAULT*', 'Foreign.Thing, Foreign')
         """);
 }

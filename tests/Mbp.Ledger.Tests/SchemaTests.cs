@@ -96,6 +96,8 @@ public sealed class SchemaTests(PostgresFixture database) : IClassFixture<Postgr
     [InlineData("SET session_replication_role = replica; DELETE FROM mt_events")]
     [InlineData("UPDATE ledger_command SET event_count = 1")]
     [InlineData("UPDATE ledger_outbox SET destination = ''")]
+    [InlineData("UPDATE ledger_leaf SET leaves = ''")]
+    [InlineData("DELETE FROM ledger_leaf")]
     public async Task Not_even_the_superuser_changes_the_past(string sql)
     {
         await AppendAsync(Event(Stream(), 1));
@@ -117,6 +119,9 @@ public sealed class SchemaTests(PostgresFixture database) : IClassFixture<Postgr
     [InlineData(RoleConnections.WriterRole, "UPDATE mt_streams SET id = 'x'")]
     [InlineData(RoleConnections.WriterRole, "UPDATE ledger_head SET epoch = 0")]
     [InlineData(RoleConnections.WriterRole, "UPDATE ledger_command SET hash = ''")]
+    [InlineData(RoleConnections.WriterRole, "DELETE FROM ledger_leaf")]
+    [InlineData(RoleConnections.WriterRole, "UPDATE ledger_salt SET salts = ''")]
+    [InlineData(RoleConnections.ReaderRole, "SELECT * FROM ledger_salt")]
     [InlineData(RoleConnections.WriterRole, "ALTER TABLE mt_events DISABLE TRIGGER ALL")]
     [InlineData(RoleConnections.WriterRole, "CREATE TABLE t (n int)")]
     [InlineData(RoleConnections.ReaderRole, "INSERT INTO mt_streams (id) VALUES ('x')")]

@@ -31,6 +31,14 @@ written AS (
   WHERE cardinality(moved.streams) = cardinality($6) + cardinality($8)
   RETURNING 1
 ),
+logged AS (
+  INSERT INTO ledger_leaf (last_position, first_position, leaves, hashes)
+  SELECT $3 + $4, $3 + 1, $30, $31 FROM head WHERE $4 > 0
+),
+salted AS (
+  INSERT INTO ledger_salt (last_position, salts)
+  SELECT $3 + $4, $32 FROM head WHERE $4 > 0
+),
 answered AS (
   INSERT INTO ledger_command (principal, key, hash, last_position, event_count, at)
   SELECT c.principal, c.key, c.hash, $3 + c.last_event, c.event_count, c.at

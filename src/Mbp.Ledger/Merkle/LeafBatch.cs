@@ -12,9 +12,6 @@ public sealed class LeafBatch
 {
     private const int LengthSize = sizeof(ushort);
 
-    // What an entry of ours takes, so that the buffer of a batch rarely grows.
-    private const int UsualSize = 384;
-
     private readonly MerkleHash[] _hashes;
 
     private LeafBatch(ReadOnlyMemory<byte> leaves, ReadOnlyMemory<byte> salts, MerkleHash[] hashes) => (Leaves, Salts, _hashes) = (leaves, salts, hashes);
@@ -27,6 +24,9 @@ public sealed class LeafBatch
 
     /// <summary>The leaf hashes in the events' order.</summary>
     public IReadOnlyList<MerkleHash> Hashes => _hashes;
+
+    /// <summary>The root over the batch's own leaves.</summary>
+    public MerkleHash Root => MerkleTree.Root(_hashes);
 
     /// <summary>The leaf hashes as bytes, <see cref="MerkleHash.Size"/> each: a stretch of a tile of level 0.</summary>
     public byte[] PackedHashes()
@@ -42,35 +42,90 @@ public sealed class LeafBatch
 
     /// <summary>The leaves of a batch, with salts that nobody can guess.</summary>
     /// <inheritdoc cref="Leaf.Write(StoredEvent, ReadOnlySpan{byte}, IBufferWriter{byte}, string)" path="/exception"/>
-    public static LeafBatch Of(IReadOnlyList<NewEvent> events)
-    {
-        ArgumentNullException.ThrowIfNull(events);
-        return Of(events, RandomNumberGenerator.GetBytes(events.Count * Leaf.SaltSize));
-    }
+    public static LeafBatch Of(IReadOnlyList<NewEvent> events) => Of(events, new Builder());
 
-    /// <summary>The leaves of a batch with given salts, <see cref="Leaf.SaltSize"/> bytes for each event, which are kept and not copied.</summary>
+    /// <summary>The leaves of a batch with given salts, <see cref="Leaf.SaltSize"/> bytes for each event.</summary>
     /// <inheritdoc cref="Leaf.Write(StoredEvent, ReadOnlySpan{byte}, IBufferWriter{byte}, string)" path="/exception"/>
     public static LeafBatch Of(IReadOnlyList<NewEvent> events, ReadOnlyMemory<byte> salts)
     {
         ArgumentNullException.ThrowIfNull(events);
-        if (salts.Length != events.Count * Leaf.SaltSize)
+        return salts.Length == events.Count * Leaf.SaltSize
+            ? Of(events, new Builder(salts.ToArray()))
+            : throw new ArgumentException($"{events.Count} events have {events.Count * Leaf.SaltSize} bytes of salt, not {salts.Length}.", nameof(salts));
+    }
+
+    private static LeafBatch Of(IReadOnlyList<NewEvent> events, Builder leaves)
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        foreach (var e in events)
         {
-            throw new ArgumentException($"{events.Count} events have {events.Count * Leaf.SaltSize} bytes of salt, not {salts.Length}.", nameof(salts));
+            leaves.Add(e);
         }
 
-        var hashes = new MerkleHash[events.Count];
-        var leaves = new ArrayBufferWriter<byte>(UsualSize * (events.Count + 1));
-        for (var i = 0; i < hashes.Length; i++)
+        return leaves.Build();
+    }
+
+    /// <summary>Takes the events of a batch as they are decided, so that their leaves are ready when the batch is.</summary>
+    public sealed class Builder
+    {
+        // What an entry of ours takes, so that the buffer of a batch rarely grows; and salts are drawn many at a time.
+        private const int UsualSize = 384;
+        private const int FirstEvents = 32;
+
+        private readonly List<(int End, MerkleHash Hash)> _entries = [];
+        private byte[] _leaves = new byte[FirstEvents * UsualSize];
+        private byte[] _salts;
+
+        /// <summary>With salts that nobody can guess.</summary>
+        public Builder()
+            : this(RandomNumberGenerator.GetBytes(FirstEvents * Leaf.SaltSize))
         {
-            var facts = new Leaf.Facts(events[i], Leaf.DefaultTenant);
-            var span = leaves.GetSpan(LengthSize + facts.MaxLength);
-            var length = Leaf.Encode(facts, Salt(salts, i).Span, span[LengthSize..]);
-            BinaryPrimitives.WriteUInt16BigEndian(span, (ushort)length);
-            leaves.Advance(LengthSize + length);
-            hashes[i] = MerkleTree.LeafHash(span.Slice(LengthSize, length));
         }
 
-        return new LeafBatch(leaves.WrittenMemory, salts, hashes);
+        internal Builder(byte[] salts) => _salts = salts;
+
+        private int Length => _entries.Count == 0 ? 0 : _entries[^1].End;
+
+        /// <inheritdoc cref="Leaf.Write(StoredEvent, ReadOnlySpan{byte}, IBufferWriter{byte}, string)" path="/exception"/>
+        public void Add(NewEvent @event) => Add(new Leaf.Facts(@event, Leaf.DefaultTenant));
+
+        /// <inheritdoc cref="Leaf.Write(StoredEvent, ReadOnlySpan{byte}, IBufferWriter{byte}, string)" path="/exception"/>
+        public void Add(StoredEvent @event) => Add(new Leaf.Facts(@event, Leaf.DefaultTenant));
+
+        /// <summary>Forgets the entries after the first <paramref name="count"/>.</summary>
+        public void Truncate(int count) => _entries.RemoveRange(count, _entries.Count - count);
+
+        /// <summary>The batch of all that was added. The builder is used up.</summary>
+        public LeafBatch Build()
+        {
+            var hashes = new MerkleHash[_entries.Count];
+            for (var i = 0; i < hashes.Length; i++)
+            {
+                hashes[i] = _entries[i].Hash;
+            }
+
+            return new LeafBatch(_leaves.AsMemory(0, Length), _salts.AsMemory(0, hashes.Length * Leaf.SaltSize), hashes);
+        }
+
+        private void Add(in Leaf.Facts facts)
+        {
+            var (start, count) = (Length, _entries.Count);
+            if (_leaves.Length - start < LengthSize + facts.MaxLength)
+            {
+                Array.Resize(ref _leaves, Math.Max(2 * _leaves.Length, start + LengthSize + facts.MaxLength));
+            }
+
+            if (_salts.Length == count * Leaf.SaltSize)
+            {
+                Array.Resize(ref _salts, 2 * _salts.Length);
+                RandomNumberGenerator.Fill(_salts.AsSpan(count * Leaf.SaltSize));
+            }
+
+            var entry = _leaves.AsSpan(start + LengthSize);
+            var length = Leaf.Encode(facts, _salts.AsSpan(count * Leaf.SaltSize, Leaf.SaltSize), entry);
+            BinaryPrimitives.WriteUInt16BigEndian(_leaves.AsSpan(start), (ushort)length);
+            _entries.Add((start + LengthSize + length, MerkleTree.LeafHash(entry[..length])));
+        }
     }
 
     /// <summary>The salt of the event with an index within its batch, from 0.</summary>

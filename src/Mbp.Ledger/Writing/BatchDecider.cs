@@ -100,6 +100,8 @@ internal sealed class BatchDecider(
                     context.CorrelationId, causation, headers);
             }
 
+            // Whatever may fail comes before the states move.
+            pending.Prepare(created);
             pending.Accept(submission, created, events, states.Apply(events), at);
         }
         catch (Exception e)

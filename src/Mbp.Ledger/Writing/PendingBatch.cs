@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Mbp.Ledger.Merkle;
 using NodaTime;
 
 namespace Mbp.Ledger.Writing;
@@ -10,6 +11,7 @@ internal sealed class PendingBatch(long number, long head)
 {
     private readonly List<NewEvent> _events = [];
     private readonly List<object> _bodies = [];
+    private readonly LeafBatch.Builder _leaves = new();
     private readonly List<NewCommand> _commands = [];
     private readonly List<DueSnapshot> _snapshots = [];
     private readonly List<Waiting> _waiting = [];
@@ -54,6 +56,17 @@ internal sealed class PendingBatch(long number, long head)
 
     public void Reject(Submission submission, Rejection rejection) => _waiting.Add(new Waiting(submission, rejection, _events.Count, 0, Replayed: false));
 
+    /// <summary>Makes the leaves of a command's events. They count once the command is accepted; the next command's take the place of others.</summary>
+    public void Prepare(NewEvent[] events)
+    {
+        _leaves.Truncate(_events.Count);
+        foreach (var e in events)
+        {
+            _leaves.Add(e);
+        }
+    }
+
+    /// <summary>Takes a command whose leaves have been prepared.</summary>
     public void Accept(
         Submission submission, NewEvent[] events, ImmutableArray<StreamEvent> bodies, IReadOnlyList<DueSnapshot> snapshots, Instant at)
     {
@@ -75,7 +88,11 @@ internal sealed class PendingBatch(long number, long head)
         _snapshots.AddRange(snapshots);
     }
 
-    public Batch ToBatch() => new(_events, _commands, []);
+    public Batch ToBatch()
+    {
+        _leaves.Truncate(_events.Count);
+        return new Batch(_events, _commands, []) { Leaves = _leaves.Build() };
+    }
 
     /// <summary>Tells everybody, now that the batch is durable and its last event is at <paramref name="position"/>.</summary>
     public IReadOnlyList<Recorded> Complete(long position)
