@@ -83,6 +83,7 @@ public static class MbpHost
         var services = builder.Services;
         services.AddSingleton(options).AddSingleton(database).AddSingleton(options.Clock).AddSingleton(Slices.Catalog());
         services.AddSingleton<IEventStore>(database.Store).AddSingleton(database.Keys).AddSingleton<PrometheusPage>();
+        services.AddSingleton<ViewCheckpoint>().AddHostedService<ViewKeeper>();
         services.AddSingleton<LiveLedger>().AddHostedService(s => s.GetRequiredService<LiveLedger>());
         services.AddSingleton(MakeWriter);
         services.AddSingleton<Commands>().AddSingleton<Reads>();

@@ -97,8 +97,8 @@ internal sealed class CommitCommand : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends the batch and waits for its outcome, however long it takes.</summary>
-    public async Task<long> ExecuteAsync(string shard, long epoch, long expected, Batch batch, IReadOnlyList<StreamMove> moves)
+    /// <summary>Sends the batch and waits for its outcome, however long it takes. <paramref name="cut"/> closes the socket: the outcome is then unknown.</summary>
+    public async Task<long> ExecuteAsync(string shard, long epoch, long expected, Batch batch, IReadOnlyList<StreamMove> moves, CancellationToken cut)
     {
         _shard.TypedValue = shard;
         _epoch.TypedValue = epoch;
@@ -110,7 +110,7 @@ internal sealed class CommitCommand : IAsyncDisposable
         _leaves.TypedValue = batch.Leaves.Leaves;
         _leafHashes.TypedValue = batch.Leaves.PackedHashes();
         _salts.TypedValue = batch.Leaves.Salts;
-        return (long)(await _command.ExecuteScalarAsync(CancellationToken.None).ConfigureAwait(false))!;
+        return (long)(await _command.ExecuteScalarAsync(cut).ConfigureAwait(false))!;
     }
 
     public ValueTask DisposeAsync() => _command.DisposeAsync();

@@ -204,6 +204,8 @@ public sealed class PostgresEventStore : IEventStore, IAsyncDisposable
     private static NpgsqlDataSource Dedicated(string name, string connection, string options) => RoleConnections.Pool(name, connection, c =>
     {
         c.Pooling = false;
+        // A wait that is cut off closes the socket at once, and does not wait for the server's word on it.
+        c.CancellationTimeout = -1;
         c.Options = $"{c.Options} {options}".Trim();
     });
 

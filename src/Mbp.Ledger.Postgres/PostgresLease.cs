@@ -47,6 +47,12 @@ internal sealed class PostgresLease : Lease
     // The token is set at once, and those who registered run elsewhere: this is called inside a commit, which they may want to wait for.
     public void Lose() => _ = _lost.CancelAsync();
 
+    public override void Abort()
+    {
+        Lose();
+        Writer.Abort();
+    }
+
     public override async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)

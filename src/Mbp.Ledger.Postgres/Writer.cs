@@ -6,6 +6,8 @@ namespace Mbp.Ledger.Postgres;
 internal sealed class Writer : IAsyncDisposable
 {
     private readonly SemaphoreSlim _turn = new(1);
+    // Never disposed of: it has no timer, and a late Abort must find it.
+    private readonly CancellationTokenSource _abort = new();
     private readonly NpgsqlConnection _connection;
     private readonly CommitCommand _command;
     private readonly string _shard;
@@ -55,7 +57,7 @@ internal sealed class Writer : IAsyncDisposable
             }
 
             _warned = false;
-            var head = await _command.ExecuteAsync(_shard, _epoch, _position, batch, moves).ConfigureAwait(false);
+            var head = await _command.ExecuteAsync(_shard, _epoch, _position, batch, moves, _abort.Token).ConfigureAwait(false);
             return _warned
                 ? throw Lose(lease, "not confirmed by a standby", new UnknownOutcomeException("The server gave up waiting for a standby: the batch is committed here, and may be lost in a failover."))
                 : _position = head;
@@ -63,6 +65,10 @@ internal sealed class Writer : IAsyncDisposable
         catch (PostgresException e)
         {
             throw Explain(lease, e);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw Lose(lease, "its commit was cut off", new UnknownOutcomeException("The commit did not return in time, and its connection was cut.", e));
         }
         catch (NpgsqlException e)
         {
@@ -73,6 +79,9 @@ internal sealed class Writer : IAsyncDisposable
             _turn.Release();
         }
     }
+
+    /// <summary>Closes the socket under a commit that hangs. What the server makes of it is settled by the next lease.</summary>
+    public void Abort() => _abort.Cancel();
 
     public async ValueTask DisposeAsync()
     {

@@ -75,6 +75,9 @@ public abstract class Lease : IAsyncDisposable
     /// <summary>Fires when the lease is known to be lost.</summary>
     public abstract CancellationToken Lost { get; }
 
+    /// <summary>Cuts the lease off from the store at once: an append that hangs ends as an unknown outcome. The lease is lost by it.</summary>
+    public abstract void Abort();
+
     public abstract ValueTask DisposeAsync();
 }
 

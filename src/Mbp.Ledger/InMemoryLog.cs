@@ -288,6 +288,8 @@ internal sealed class InMemoryLease(InMemoryLog log, long epoch, long position, 
 
     public void Lose() => _lost.Cancel();
 
+    public override void Abort() => Lose();
+
     public override ValueTask DisposeAsync()
     {
         Released = true;

@@ -7,7 +7,7 @@ namespace Mbp.Host.Platform;
 /// Follows the ledger and keeps <see cref="Current"/> up to it. The writer of this process hands over what it commits; what another process
 /// commits is read from the database when it signals. Either way events arrive in order, and a gap is filled by reading.
 /// </summary>
-public sealed class LiveLedger : BackgroundService
+internal sealed class LiveLedger : BackgroundService
 {
     private const int CatchUpPage = 5_000;
 
@@ -16,6 +16,7 @@ public sealed class LiveLedger : BackgroundService
 
     private readonly IEventStore _store;
     private readonly EventCatalog _catalog;
+    private readonly ViewCheckpoint _checkpoint;
     private readonly ILogger<LiveLedger> _log;
     private readonly Channel<IReadOnlyList<Recorded>> _committed = Channel.CreateBounded<IReadOnlyList<Recorded>>(
         new BoundedChannelOptions(1_024) { SingleReader = true, FullMode = BoundedChannelFullMode.DropOldest });
@@ -24,7 +25,8 @@ public sealed class LiveLedger : BackgroundService
     private volatile Exception? _fault;
     private TaskCompletionSource _moved = NewSignal();
 
-    public LiveLedger(IEventStore store, EventCatalog catalog, ILogger<LiveLedger> log) => (_store, _catalog, _log) = (store, catalog, log);
+    public LiveLedger(IEventStore store, EventCatalog catalog, ViewCheckpoint checkpoint, ILogger<LiveLedger> log) =>
+        (_store, _catalog, _checkpoint, _log) = (store, catalog, checkpoint, log);
 
     public LedgerView Current => _current;
 
@@ -36,6 +38,9 @@ public sealed class LiveLedger : BackgroundService
 
     /// <summary>Fires once the view first reached the head that it found at its start.</summary>
     public Task CaughtUp => _caughtUp.Task;
+
+    /// <summary>The position of the checkpoint that this run began from; 0 = from the first event.</summary>
+    public long StartedAt { get; private set; }
 
     private readonly TaskCompletionSource _caughtUp = NewSignal();
 
@@ -69,10 +74,17 @@ public sealed class LiveLedger : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var started = false;
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
+                if (!started)
+                {
+                    Publish(await _checkpoint.LoadAsync(stoppingToken).ConfigureAwait(false));
+                    (started, StartedAt) = (true, _current.Position);
+                }
+
                 await CatchUpAsync(stoppingToken).ConfigureAwait(false);
                 _caughtUp.TrySetResult();
                 await NextAsync(stoppingToken).ConfigureAwait(false);

@@ -29,6 +29,9 @@ internal static partial class Log
     [LoggerMessage(9, LogLevel.Information, "The demo is there: {Markets} markets, {Trades} trades.")]
     public static partial void DemoDone(ILogger logger, int markets, int trades);
 
+    [LoggerMessage(11, LogLevel.Information, "The checkpoint of the read models is passed over ({Why}); they are folded from the events.")]
+    public static partial void CheckpointPassedOver(ILogger logger, Exception? exception, string why);
+
     [LoggerMessage(8, LogLevel.Warning, "The command {Subject} of a worker was refused: {Code}")]
     public static partial void WorkerRefused(ILogger logger, string subject, string code);
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
@@ -17,6 +18,7 @@ public sealed record MarketView(
     public static MarketView Empty { get; } = new(
         Domain.Markets.Market.Initial, Pool.Fold.Initial, PriceFolds.Track.Initial, MarketResolution.Initial, MarketSettlement.Initial, TwapLog.Initial, 0, 0);
 
+    [JsonIgnore]
     public MarketTerms? Terms => Market.Terms();
 
     public MarketView Apply(Recorded recorded)
@@ -43,6 +45,7 @@ public sealed record MarketView(
     }
 
     /// <summary>The instant from which the host's clock has something to do here; null = nothing. Work that is under way is due at once.</summary>
+    [JsonIgnore]
     public Instant? DueAt => (Market, Resolution, Settlement) switch
     {
         (_, _, MarketSettlement.Settled) => null,

@@ -16,6 +16,8 @@ internal class BatchCommitter(
 
         try
         {
+            // The callers' patience ends with the deadline. A connection that hangs is cut then, and the ledger itself is asked.
+            using var patience = options.Time.CreateTimer(static lease => ((Lease)lease!).Abort(), lease, options.Deadline, Timeout.InfiniteTimeSpan);
             Publish(pending, await store.AppendAsync(lease, pending.ToBatch()));
         }
         catch (UnknownOutcomeException e)
