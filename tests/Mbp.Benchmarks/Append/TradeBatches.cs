@@ -67,39 +67,11 @@ internal sealed class TradeBatches
     {
         _at += Duration.FromMilliseconds(1) / 10;
         var (correlation, causation) = (Guid.CreateVersion7().ToString("N"), Guid.CreateVersion7().ToString("N"));
-        var decision = operation.Decide(_states, _at);
-        if (decision.Rejection is { } rejection)
+        foreach (var ((stream, body), version) in _states.Carry(operation, _at))
         {
-            throw new InvalidOperationException($"A command of the benchmark was refused: {rejection.Code}");
-        }
-
-        foreach (var (stream, body) in decision.Events)
-        {
-            events.Add(new NewEvent(
-                Guid.CreateVersion7(), stream, _states.Apply(operation.Reads, stream, body), _catalog.Encode(body), _at, correlation, causation, _headers));
+            events.Add(new NewEvent(Guid.CreateVersion7(), stream, version, _catalog.Encode(body), _at, correlation, causation, _headers));
         }
     }
 
     private static Credits Whole(long amount) => Credits.FromUnits(amount * Decimal8.One);
-
-    /// <summary>All states, for ever: there are few.</summary>
-    private sealed class InMemoryStates : IStates
-    {
-        private readonly Dictionary<StateRef, object> _states = [];
-        private readonly Dictionary<StreamId, long> _versions = [];
-
-        public TState Get<TState>(StateRef<TState> reference)
-            where TState : class =>
-            _states.TryGetValue(reference, out var state) ? (TState)state : reference.Fold.Initial;
-
-        public long Apply(IEnumerable<StateRef> reads, StreamId stream, object @event)
-        {
-            foreach (var reference in reads.Where(r => r.Stream == stream))
-            {
-                _states[reference] = reference.Fold.Apply(_states.GetValueOrDefault(reference) ?? reference.Fold.Initial, @event);
-            }
-
-            return _versions[stream] = _versions.GetValueOrDefault(stream) + 1;
-        }
-    }
 }

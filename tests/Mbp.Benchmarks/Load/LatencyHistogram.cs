@@ -6,7 +6,7 @@ namespace Mbp.Benchmarks.Load;
 /// Latencies in log-linear buckets: exact below 25.6 us, then 128 buckets for each doubling, so that a percentile is never off by more than
 /// 0.4 %. Recording allocates nothing and may be done from several threads.
 /// </summary>
-public sealed class LatencyHistogram
+internal sealed class LatencyHistogram
 {
     // Ticks of 100 ns up to this are counted one by one; above, half as many buckets cover each doubling.
     private const int Linear = 256;
@@ -22,20 +22,22 @@ public sealed class LatencyHistogram
     /// <summary>The longest, exactly.</summary>
     public TimeSpan Longest => TimeSpan.FromTicks(Volatile.Read(ref _longest));
 
-    public void Record(TimeSpan latency, long times = 1)
+    public void Record(TimeSpan latency)
     {
         var ticks = Math.Max(0, latency.Ticks);
-        Interlocked.Add(ref _counts[Math.Min(Bucket(ticks), _counts.Length - 1)], times);
-        for (var seen = Volatile.Read(ref _longest); ticks > seen;)
-        {
-            var before = Interlocked.CompareExchange(ref _longest, ticks, seen);
-            if (before == seen)
-            {
-                return;
-            }
+        Interlocked.Increment(ref _counts[Math.Min(Bucket(ticks), _counts.Length - 1)]);
+        Raise(ticks);
+    }
 
-            seen = before;
+    /// <summary>Adds all that another one recorded.</summary>
+    public void Add(LatencyHistogram other)
+    {
+        for (var i = 0; i < _counts.Length; i++)
+        {
+            Interlocked.Add(ref _counts[i], Volatile.Read(ref other._counts[i]));
         }
+
+        Raise(other.Longest.Ticks);
     }
 
     /// <summary>The latency that a share of all (0.99, say) did not exceed; zero where nothing was recorded.</summary>
@@ -53,6 +55,20 @@ public sealed class LatencyHistogram
         }
 
         return TimeSpan.Zero;
+    }
+
+    private void Raise(long ticks)
+    {
+        for (var seen = Volatile.Read(ref _longest); ticks > seen;)
+        {
+            var before = Interlocked.CompareExchange(ref _longest, ticks, seen);
+            if (before == seen)
+            {
+                return;
+            }
+
+            seen = before;
+        }
     }
 
     private static int Bucket(long ticks)
