@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Mbp.Cli.Files;
 using Mbp.Cli.Auditing;
+using Mbp.Cli.Benchmarking;
 using Mbp.Cli.Conformance;
 using Mbp.Cli.Importing;
 using Mbp.Cli.Markets;
@@ -11,7 +12,7 @@ const int Usage = 2;
 
 var root = new RootCommand("Operates MBP.")
 {
-    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(),
+    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), BenchVerb.Create(),
 };
 var parsed = root.Parse(args);
 try

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Mbp.Cli.Files;
+
+namespace Mbp.Cli.Benchmarking;
+
+/// <summary>
+/// <c>mbp bench ...</c>: runs the benchmark program from the source tree, after building it if need be. It is no part of the product, so the
+/// product's command carries none of it.
+/// </summary>
+internal static class BenchVerb
+{
+    private const string Project = "tests/Mbp.Benchmarks";
+    private const string Program = "artifacts/bin/Mbp.Benchmarks/release/Mbp.Benchmarks.dll";
+
+    private static readonly string[] SourceEndings = [".cs", ".csproj", ".sql", ".props"];
+
+    public static Command Create() => new("bench", "Measures; the report is one JSON object on standard output.")
+    {
+        Verb("write", "Trades over HTTP beside a naive way, and the append path beside COPY: [--seconds 60]."),
+        Verb("soak", "A fixed rate for a long time: [--rate 120] [--minutes 60] [--markets 32] [--out DIR]."),
+        Verb("inner", "The parts of the write path, one by one (BenchmarkDotNet): [--filter NAME]."),
+        Verb("restart", "How soon a ledger of many events takes trades again: [--events 1000000] [--data DIR]."),
+    };
+
+    private static Command Verb(string name, string description)
+    {
+        // The benchmark program knows its options, and says what is wrong with them.
+        var command = new Command(name, description) { TreatUnmatchedTokensAsErrors = false };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var root = Root();
+            var program = Path.Combine(root, Program);
+            if (IsOld(program, root) && await RunAsync(["build", Path.Combine(root, Project), "-c", "Release", "-v", "quiet", "--nologo"], toError: true, cancellationToken).ConfigureAwait(false) != 0)
+            {
+                throw new EnvironmentException($"{Project} does not build; what the compiler says is above.");
+            }
+
+            return await RunAsync([program, name, .. parsed.UnmatchedTokens], toError: false, cancellationToken).ConfigureAwait(false);
+        });
+        return command;
+    }
+
+    private static string Root()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "EventSourcedMbp.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new EnvironmentException("The benchmarks are built from source, and this mbp does not lie in a source tree (there is no EventSourcedMbp.sln above it).");
+    }
+
+    private static bool IsOld(string program, string root) =>
+        !File.Exists(program)
+        || new[] { "src", Project }.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(root, folder), "*", SearchOption.AllDirectories))
+            .Append(Path.Combine(root, "Directory.Packages.props"))
+            .Any(file => SourceEndings.Contains(Path.GetExtension(file)) && File.GetLastWriteTimeUtc(file) > File.GetLastWriteTimeUtc(program));
+
+    private static async Task<int> RunAsync(IReadOnlyList<string> arguments, bool toError, CancellationToken cancellationToken)
+    {
+        using var process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = toError })
+            ?? throw new EnvironmentException("`dotnet` does not start.");
+        if (toError)
+        {
+            await process.StandardOutput.BaseStream.CopyToAsync(Console.OpenStandardError(), cancellationToken).ConfigureAwait(false);
+        }
+
+        // Ctrl+C in a terminal reaches the benchmark, too, which stops its servers and ends by itself.
+        await process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+        return process.ExitCode;
+    }
+}

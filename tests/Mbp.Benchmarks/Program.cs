@@ -1,0 +1,83 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Mbp.Benchmarks.Inner;
+using Mbp.Benchmarks.Naive;
+using Mbp.Benchmarks.Restart;
+using Mbp.Benchmarks.Soak;
+using Mbp.Benchmarks.Write;
+
+namespace Mbp.Benchmarks;
+
+/// <summary>The benchmark's commands. A report goes to standard output, everything else to standard error.</summary>
+internal static class Program
+{
+    /// <summary>The first argument that makes this program the naive host instead.</summary>
+    public const string NaiveMode = "naive-host";
+
+    private const string Usage = """
+        write   [--seconds 60]      the product beside a naive way, and the append path beside COPY, in turns
+        soak    [--rate 120] [--minutes 60] [--markets 32] [--out artifacts/soak]
+                                    a fixed rate for a long time: latency minute by minute, the host's memory
+        inner   [--filter NAME] [--out artifacts/inner]
+                                    decide, evolve, encode, decode, leaf hash, one by one
+        restart [--events 1000000] [--data DIR]
+                                    how soon a host on a large ledger takes trades; DIR keeps the ledger
+        """;
+
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    public static async Task<int> Main(string[] arguments)
+    {
+        try
+        {
+            return await RunAsync(arguments.FirstOrDefault(), new Arguments(arguments.Skip(1))).ConfigureAwait(false);
+        }
+        catch (UsageException e)
+        {
+            await Console.Error.WriteLineAsync($"{e.Message}\n\n{Usage}").ConfigureAwait(false);
+            return 2;
+        }
+    }
+
+    private static async Task<int> RunAsync(string? verb, Arguments options)
+    {
+        switch (verb)
+        {
+            case "write":
+                var seconds = options.Number("seconds", otherwise: 60, least: 1);
+                options.Complete();
+                return Print(await WriteBenchmark.RunAsync(seconds).ConfigureAwait(false));
+
+            case "soak":
+                var soak = new SoakBenchmark(
+                    options.Number("rate", otherwise: 120, least: 1), TimeSpan.FromMinutes(options.Number("minutes", otherwise: 60, least: 0.1)),
+                    (int)options.Number("markets", otherwise: 32, least: 1), options.Text("out", "artifacts/soak"));
+                options.Complete();
+                return Print(await soak.RunAsync().ConfigureAwait(false));
+
+            case "inner":
+                var (folder, filter) = (options.Text("out", "artifacts/inner"), options.Text("filter", ""));
+                options.Complete();
+                return InnerRun.Run(folder, filter);
+
+            case "restart":
+                using (var restart = new RestartBenchmark((long)options.Number("events", otherwise: 1_000_000, least: 10_000), options.Find("data")))
+                {
+                    options.Complete();
+                    return Print(await restart.RunAsync().ConfigureAwait(false));
+                }
+
+            case NaiveMode:
+                return await NaiveHost.RunAsync(options.Text("data"), options.Text("urls")).ConfigureAwait(false);
+
+            default:
+                throw new UsageException(verb is null ? "Which benchmark?" : $"There is no benchmark '{verb}'.");
+        }
+    }
+
+    private static int Print(JsonObject report)
+    {
+        Console.WriteLine(report.ToJsonString(Indented));
+        return 0;
+    }
+}

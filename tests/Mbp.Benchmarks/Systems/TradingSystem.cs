@@ -1,0 +1,128 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using Mbp.Benchmarks.Load;
+using Mbp.Ledger.Postgres;
+
+namespace Mbp.Benchmarks.Systems;
+
+/// <summary>A running system that takes trades over HTTP: the product, or the naive way. Both are asked the same, in the same words.</summary>
+internal sealed class TradingSystem : IAsyncDisposable
+{
+    private static readonly TimeSpan StartPatience = TimeSpan.FromMinutes(2);
+
+    private readonly ChildProcess _process;
+    private readonly HttpClient _http;
+    private readonly string? _data;
+    private readonly int _postmaster;
+
+    private TradingSystem(string name, ChildProcess process, HttpClient http, string key, string? data, int postmaster)
+    {
+        (Name, _process, _http, _data, _postmaster) = (name, process, http, data, postmaster);
+        Generator = new Generator(http.BaseAddress!, key);
+    }
+
+    public string Name { get; }
+
+    public Generator Generator { get; }
+
+    /// <summary>The product's host on a fresh ledger, with no other way in than its API.</summary>
+    public static Task<TradingSystem> ProductAsync() => StartAsync("product", "Mbp.Host.dll", "--ephemeral", "--limits", "off");
+
+    /// <summary>The naive way (<see cref="Naive.NaiveHost"/>).</summary>
+    public static Task<TradingSystem> NaiveAsync() => StartAsync("naive", "Mbp.Benchmarks.dll", Program.NaiveMode);
+
+    /// <summary>Accounts with credits, and markets, over the API.</summary>
+    public async Task SetUpAsync(int markets)
+    {
+        await EachAsync(Place.Accounts, async number =>
+        {
+            var id = Place.Account(number);
+            await PostAsync("/v2/accounts", new { id }).ConfigureAwait(false);
+            await PostAsync($"/v2/accounts/{id}/credits", new { amount = Text(Place.Funds), reason = "benchmark" }).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+        await EachAsync(markets, number => PostAsync("/v2/markets", new
+        {
+            id = Place.Market(number), template = "TPL-YESNO-01", question = $"Is benchmark market {number} fast?", account = Place.Opener(number),
+            liquidity = Text(Place.Liquidity), probability = "0.5", ruleset = "replay",
+        })).ConfigureAwait(false);
+    }
+
+    /// <summary>The host's memory; only the product tells.</summary>
+    public async Task<HostMetrics> MetricsAsync() => HostMetrics.Parse(await _http.GetStringAsync(new Uri("/metrics", UriKind.Relative)).ConfigureAwait(false));
+
+    public long WorkingSet() => CpuTime.WorkingSet(_process.Id);
+
+    /// <summary>Processor seconds used so far: the host, its PostgreSQL, and this process, which makes the load.</summary>
+    public (double Host, double Postgres, double Generator) Cpu() =>
+        (CpuTime.Of(_process.Id), CpuTime.OfTree(_postmaster), CpuTime.Of(Environment.ProcessId));
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await _process.DisposeAsync().ConfigureAwait(false);
+        if (_data is not null)
+        {
+            Directory.Delete(_data, recursive: true);
+        }
+    }
+
+    private static async Task<TradingSystem> StartAsync(string name, string program, params string[] arguments)
+    {
+        var data = Directory.CreateTempSubdirectory($"mbp-bench-{name}-").FullName;
+        var address = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{ChildProcess.FreePort()}"));
+        var process = ChildProcess.Start(program, [.. arguments, "--data", data, "--urls", address.GetLeftPart(UriPartial.Authority)]);
+        try
+        {
+            var http = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
+            await ReadyAsync(process, http).ConfigureAwait(false);
+            var key = (await File.ReadAllTextAsync(Path.Combine(data, "api-key")).ConfigureAwait(false)).Trim();
+            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+            var connections = RoleConnections.Load(Path.Combine(data, "connections.json")) ?? throw new InvalidOperationException($"The {name} host left no connections.json.");
+            return new TradingSystem(name, process, http, key, data, await CpuTime.PostmasterAsync(connections.Reader).ConfigureAwait(false));
+        }
+        catch
+        {
+            await process.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static async Task ReadyAsync(ChildProcess process, HttpClient http)
+    {
+        for (var until = DateTime.UtcNow + StartPatience; ; await Task.Delay(50).ConfigureAwait(false))
+        {
+            if (process.HasExited || DateTime.UtcNow > until)
+            {
+                throw new InvalidOperationException($"A host did not come up. It said:\n{process.Said}");
+            }
+
+            try
+            {
+                using var answer = await http.GetAsync(new Uri("/health/ready", UriKind.Relative)).ConfigureAwait(false);
+                if (answer.IsSuccessStatusCode)
+                {
+                    return;
+                }
+            }
+            catch (HttpRequestException)
+            {
+                // It does not listen yet.
+            }
+        }
+    }
+
+    private async Task PostAsync(string path, object body)
+    {
+        using var answer = await _http.PostAsJsonAsync(new Uri(path, UriKind.Relative), body).ConfigureAwait(false);
+        if (!answer.IsSuccessStatusCode)
+        {
+            throw new InvalidOperationException($"{Name}: {path} answers {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync().ConfigureAwait(false)}");
+        }
+    }
+
+    private static Task EachAsync(int count, Func<int, Task> step) => Parallel.ForEachAsync(
+        Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (number, _) => await step(number).ConfigureAwait(false));
+
+    private static string Text(long amount) => amount.ToString(CultureInfo.InvariantCulture);
+}
