@@ -77,6 +77,7 @@ internal sealed class FaultStage : IAsyncDisposable
     private int _acknowledged;
     private int _answered;
     private int _rounds;
+    private int _own;
     private RunningHost? _host;
 
     private FaultStage(int seed, StageOptions options, string? postgres, string superuser)
@@ -119,7 +120,7 @@ internal sealed class FaultStage : IAsyncDisposable
         }
         catch (Exception e)
         {
-            throw new XunitException($"MBP_FAULT_SEED={seed} plays this again. What was done:\n  {string.Join("\n  ", stage?._story ?? [])}\n{e}", e);
+            throw new XunitException($"MBP_FAULT_SEED={seed} plays this again. What was done:\n  {string.Join("\n  ", stage?._story ?? [])}\n{e}");
         }
         finally
         {
@@ -148,6 +149,15 @@ internal sealed class FaultStage : IAsyncDisposable
 
     public Task MoreAnswersAsync(int more) => UntilAsync(() => Answered, Answered + more, "operations are answered");
 
+    /// <summary>One more trade beside the clients', which must be taken at once.</summary>
+    public async Task<Answer> BuyAsync(string market)
+    {
+        var (key, start) = ($"{_seed}-own-{++_own}", Stopwatch.GetTimestamp());
+        var answer = (await Api.BuyAsync(market, "account0", "YES", "1", key)).Ok();
+        _told.Enqueue(new Told(-1, key, market, start, Stopwatch.GetTimestamp(), Verdict.Acknowledged, answer.Position, answer["tradeId"]));
+        return answer;
+    }
+
     /// <summary>Ends the load: each client gets its last answer first.</summary>
     public async Task StopClientsAsync()
     {
@@ -171,15 +181,28 @@ internal sealed class FaultStage : IAsyncDisposable
     {
         await StopClientsAsync();
         await UntilWriterAsync();
-        var (ledger, audit) = (new List<Recorded>(), new LedgerAudit());
+        var ledger = await LedgerAsync();
+        Empty(History.Complaints(Entry.Of(ledger), [.. _told], [.. _seen]));
+        Empty(await KeyComplaintsAsync());
+        await AuditHoldsAsync(ledger);
+    }
+
+    public async Task AuditHoldsAsync() => await AuditHoldsAsync(await LedgerAsync());
+
+    private async Task<List<Recorded>> LedgerAsync()
+    {
+        var ledger = new List<Recorded>();
         await foreach (var stored in Host.Database.Store.ReadAllAsync(0, CancellationToken.None))
         {
             ledger.Add(Slices.Value.Decode(stored));
         }
 
-        Assert.Equal([], History.Complaints(Entry.Of(ledger), [.. _told], [.. _seen]));
-        Assert.Equal([], await KeyComplaintsAsync());
+        return ledger;
+    }
 
+    private async Task AuditHoldsAsync(List<Recorded> ledger)
+    {
+        var audit = new LedgerAudit();
         for (int from = 0, to = 1; to <= ledger.Count; to++)
         {
             if (to == ledger.Count || ledger[to].Stored.CausationId != ledger[from].Stored.CausationId)
@@ -195,8 +218,11 @@ internal sealed class FaultStage : IAsyncDisposable
             versions.Add(version);
         }
 
+        // More than the audit asks: two commands never share a time.
+        Assert.All(ledger.Zip(ledger.Skip(1)), pair => Assert.True(
+            pair.First.At < pair.Second.At || pair.First.Stored.CausationId == pair.Second.Stored.CausationId, $"Time stands still at {pair.Second.Position}."));
         audit.CheckEnd(await Host.Database.Store.HeadAsync(CancellationToken.None), versions);
-        Assert.Equal([], audit.Report.Faults);
+        Empty(audit.Report.Faults);
         Assert.Equal(audit.GrantedUnits, audit.AccountUnits + audit.MarketUnits);
 
         // The read models, which followed commit by commit, and the fold of the whole ledger are the same.
@@ -210,6 +236,15 @@ internal sealed class FaultStage : IAsyncDisposable
         $"{_told.Count + _seen.Count} operations: {_told.Count} trades ({string.Join(", ", _told.GroupBy(t => t.Verdict).Select(g => $"{g.Count()} {g.Key}"))}), {_seen.Count} reads; put off: {string.Join(", ", _refusals.Select(r => $"{r.Value} {r.Key}"))}");
 
     public async Task UntilWriterAsync() => await UntilAsync(() => Writer.IsWriter ? 1 : 0, 1, "host is the writer");
+
+    /// <summary>Waits until the database shows something.</summary>
+    public async Task UntilRowAsync(string sql)
+    {
+        for (var start = Stopwatch.GetTimestamp(); (await RowsAsync(sql)).Count == 0; await Task.Delay(10))
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Patience, $"No row after {Patience}: {sql}");
+        }
+    }
 
     public Task<IReadOnlyList<string>> RowsAsync(string sql) => PostgresFixture.RowsAsync(Superuser, sql);
 
@@ -419,6 +454,8 @@ internal sealed class FaultStage : IAsyncDisposable
 
         return complaints;
     }
+
+    private static void Empty<T>(IReadOnlyList<T> complaints) => Assert.True(complaints.Count == 0, string.Join('\n', complaints));
 
     private async Task UntilAsync(Func<int> count, int wanted, string what)
     {
