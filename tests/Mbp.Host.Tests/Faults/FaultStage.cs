@@ -149,6 +149,18 @@ internal sealed class FaultStage : IAsyncDisposable
 
     public Task MoreAnswersAsync(int more) => UntilAsync(() => Answered, Answered + more, "operations are answered");
 
+    /// <summary>Waits until no trade has been acknowledged for so long, and clients were put off instead.</summary>
+    public async Task RefusedForAsync(TimeSpan time)
+    {
+        var (before, begun, acknowledged, since) = (_refusals.Values.Sum(), Stopwatch.GetTimestamp(), Acknowledged, Stopwatch.GetTimestamp());
+        while (Stopwatch.GetElapsedTime(since) < time || _refusals.Values.Sum() == before)
+        {
+            await Task.Delay(10);
+            (since, acknowledged) = Acknowledged > acknowledged ? (Stopwatch.GetTimestamp(), Acknowledged) : (since, acknowledged);
+            Assert.True(Stopwatch.GetElapsedTime(begun) < Patience, $"Trades are still acknowledged after {Patience}. {Summary()}");
+        }
+    }
+
     /// <summary>One more trade beside the clients', which must be taken at once.</summary>
     public async Task<Answer> BuyAsync(string market)
     {
@@ -230,10 +242,10 @@ internal sealed class FaultStage : IAsyncDisposable
         Assert.Equal(LedgerDigest.Of(audit.States.Accounts, audit.States.Markets.Select(m => KeyValuePair.Create(m.Key, m.Value.Pool))), digest["digest"]);
     }
 
-    /// <summary>The count of operations and their mix, for the log.</summary>
+    /// <summary>What was done, how many operations there were, and their mix, for the log.</summary>
     public string Summary() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{_told.Count + _seen.Count} operations: {_told.Count} trades ({string.Join(", ", _told.GroupBy(t => t.Verdict).Select(g => $"{g.Count()} {g.Key}"))}), {_seen.Count} reads; put off: {string.Join(", ", _refusals.Select(r => $"{r.Value} {r.Key}"))}");
+        $"{string.Join('\n', _story)}\n{_told.Count + _seen.Count} operations: {_told.Count} trades ({string.Join(", ", _told.GroupBy(t => t.Verdict).Select(g => $"{g.Count()} {g.Key}"))}), {_seen.Count} reads; put off: {string.Join(", ", _refusals.Select(r => $"{r.Value} {r.Key}"))}");
 
     public async Task UntilWriterAsync() => await UntilAsync(() => Writer.IsWriter ? 1 : 0, 1, "host is the writer");
 
