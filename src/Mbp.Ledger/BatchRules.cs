@@ -46,7 +46,8 @@ internal static class BatchRules
         return moves;
     }
 
-    private static void CheckEvent(NewEvent e, int index)
+    /// <summary>What is asked of one event by itself.</summary>
+    public static void CheckEvent(NewEvent e, int index)
     {
         Require(e.Body.Type is { Length: > 0 and <= MaxTypeLength }, index, $"has no type of 1 to {MaxTypeLength} characters");
         Require(e.Body.DotnetType is { Length: > 0 }, index, $"has no .NET type, without which a Marten cannot open the database");

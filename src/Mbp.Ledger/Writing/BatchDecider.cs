@@ -98,6 +98,8 @@ internal sealed class BatchDecider(
                 created[i] = new NewEvent(
                     Guid.CreateVersion7(), stream, states.VersionOf(stream) + PlaceInStream(events.AsSpan()[..i], stream), catalog.Encode(body), at,
                     context.CorrelationId, causation, headers);
+                // Found only at the commit, it would take the whole batch with it.
+                BatchRules.CheckEvent(created[i], i);
             }
 
             // Whatever may fail comes before the states move.
