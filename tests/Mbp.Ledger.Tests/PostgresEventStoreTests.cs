@@ -70,6 +70,32 @@ public sealed class PostgresEventStoreTests(PostgresFixture database) : EventSto
     }
 
     [Fact]
+    public async Task A_commit_that_hangs_is_cut_off_and_the_next_lease_knows_what_became_of_it()
+    {
+        var lease = await AcquireAsync();
+        await using var blocker = Npgsql.NpgsqlDataSource.Create(database.Superuser);
+        await using var session = await blocker.OpenConnectionAsync();
+        await using var transaction = await session.BeginTransactionAsync();
+        await using (var block = new Npgsql.NpgsqlCommand("SELECT FROM ledger_head FOR UPDATE", session))
+        {
+            await block.ExecuteNonQueryAsync();
+        }
+
+        var append = Store.AppendAsync(lease, new Batch(Event(Stream(), 1)));
+        await Assert.ThrowsAsync<TimeoutException>(() => append.WaitAsync(TimeSpan.FromMilliseconds(300)));
+        lease.Abort();
+        await Assert.ThrowsAsync<UnknownOutcomeException>(() => append.WaitAsync(TimeSpan.FromSeconds(5)));
+        Assert.True(lease.Lost.IsCancellationRequested);
+        await lease.DisposeAsync();
+        await transaction.RollbackAsync();
+
+        // It did not come through, and it never will.
+        var next = await AcquireAsync();
+        Assert.Equal(lease.Position, next.Position);
+        Assert.Equal(next.Position + 1, await Store.AppendAsync(next, new Batch(Event(Stream(), 1))));
+    }
+
+    [Fact]
     public async Task Foreign_events_stop_the_writer_and_are_adopted_by_the_next_lease()
     {
         var lease = await AcquireAsync();

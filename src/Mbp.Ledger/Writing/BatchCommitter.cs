@@ -2,7 +2,7 @@ namespace Mbp.Ledger.Writing;
 
 /// <summary>Commits one batch at a time and tells the truth about it: durable, not written, or (after all patience) unknown.</summary>
 internal class BatchCommitter(
-    IEventStore store, string holder, WriterOptions options, Action<IReadOnlyList<Recorded>> committed, Action<Exception, string> trouble)
+    IEventStore store, string holder, WriterOptions options, Action<IReadOnlyList<Recorded>> committed, Action<Exception, string> trouble, IBatchSigner? signer = null)
 {
     /// <returns>When everybody in the batch has an answer.</returns>
     /// <exception cref="Exception">The batch is not in the ledger, or its lease had to be given up: everything built on it falls with it.</exception>
@@ -95,10 +95,24 @@ internal class BatchCommitter(
 
     private void Publish(PendingBatch pending, long position)
     {
-        committed(pending.Complete(position));
+        committed(pending.Complete(position, Sign(pending, position)));
         foreach (var snapshot in pending.Snapshots)
         {
             _ = Task.Factory.StartNew(() => SaveAsync(snapshot), CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Current);
+        }
+    }
+
+    private BatchReceipts? Sign(PendingBatch pending, long position)
+    {
+        try
+        {
+            return pending.Sign(signer, position);
+        }
+        catch (Exception e)
+        {
+            // The events are durable, and that is what was asked. A caller without a receipt can still have a proof from the log.
+            trouble(e, "A batch was answered without receipts.");
+            return null;
         }
     }
 

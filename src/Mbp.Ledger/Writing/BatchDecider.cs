@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text.Json;
 using Mbp.Ledger.Json;
 using NodaTime;
@@ -31,15 +32,13 @@ internal sealed class BatchDecider(
             await underWay.Settled;
         }
 
-        // A command that must read what this very batch writes waits for the next one, and so does all that came after it.
-        var wall = taken.FindIndex(s => s.Operation.Reads.Any(reference => states.IsMovedBy(pending.Number, reference)));
-        var reach = wall < 0 ? taken : taken.GetRange(0, wall);
-        var known = await KnownAsync(reach);
-        var unreadable = await states.LoadAsync(reach.SelectMany(s => s.Operation.Reads), CancellationToken.None);
+        var reach = Reach(taken, pending);
+        var known = await KnownAsync(taken, reach);
+        var unreadable = await LoadAsync(taken, reach);
         var done = 0;
-        for (; done < reach.Count && pending.Bytes < options.BatchBytes && pending.Commands < options.BatchCommands; done++)
+        for (; done < reach && pending.Bytes < options.BatchBytes && pending.Commands < options.BatchCommands; done++)
         {
-            var submission = reach[done];
+            var submission = taken[done];
             if (submission.Context.Key is { } key && known.TryGetValue(key, out var record))
             {
                 Replay(submission, record);
@@ -58,22 +57,78 @@ internal sealed class BatchDecider(
         taken.RemoveRange(0, done);
     }
 
-    /// <summary>Whether a key or a state has to be read that the batch under way is only now writing.</summary>
-    private bool MustWaitFor(PendingBatch underWay, List<Submission> taken) => taken.Exists(s =>
-        (s.Context.Key is { } key && underWay.Holds(key)) || s.Operation.Reads.Any(states.IsBehind));
-
-    private async Task<IReadOnlyDictionary<CommandKey, CommandRecord>> KnownAsync(List<Submission> taken)
+    /// <summary>How many can be decided now: a command that must read what this very batch writes waits for the next one, and so do all after it.</summary>
+    private int Reach(List<Submission> taken, PendingBatch pending)
     {
-        var keys = new HashSet<CommandKey>();
-        foreach (var submission in taken)
+        for (var i = 0; i < taken.Count; i++)
         {
-            if (submission.Context.Key is { } key)
+            var reads = taken[i].Operation.Reads;
+            for (var r = 0; r < reads.Count; r++)
             {
-                keys.Add(key);
+                if (states.IsMovedBy(pending.Number, reads[r]))
+                {
+                    return i;
+                }
             }
         }
 
-        return await store.FindCommandsAsync(keys, CancellationToken.None);
+        return taken.Count;
+    }
+
+    /// <summary>Whether a key or a state has to be read that the batch under way is only now writing.</summary>
+    private bool MustWaitFor(PendingBatch underWay, List<Submission> taken)
+    {
+        foreach (var submission in taken)
+        {
+            if (submission.Context.Key is { } key && underWay.Holds(key))
+            {
+                return true;
+            }
+
+            var reads = submission.Operation.Reads;
+            for (var r = 0; r < reads.Count; r++)
+            {
+                if (states.IsBehind(reads[r]))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private async ValueTask<IReadOnlyDictionary<CommandKey, CommandRecord>> KnownAsync(List<Submission> taken, int reach)
+    {
+        HashSet<CommandKey>? keys = null;
+        for (var i = 0; i < reach; i++)
+        {
+            if (taken[i].Context.Key is { } key)
+            {
+                (keys ??= new(reach)).Add(key);
+            }
+        }
+
+        return keys is null ? FrozenDictionary<CommandKey, CommandRecord>.Empty : await store.FindCommandsAsync(keys, CancellationToken.None);
+    }
+
+    /// <summary>Makes sure that the states are in memory that the commands read; nearly always they are.</summary>
+    private async ValueTask<IReadOnlyDictionary<StateRef, Exception>> LoadAsync(List<Submission> taken, int reach)
+    {
+        HashSet<StateRef>? missing = null;
+        for (var i = 0; i < reach; i++)
+        {
+            var reads = taken[i].Operation.Reads;
+            for (var r = 0; r < reads.Count; r++)
+            {
+                if (!states.Use(reads[r]))
+                {
+                    (missing ??= []).Add(reads[r]);
+                }
+            }
+        }
+
+        return missing is null ? FrozenDictionary<StateRef, Exception>.Empty : await states.LoadAsync(missing, CancellationToken.None);
     }
 
     private void Decide(Submission submission, PendingBatch pending)

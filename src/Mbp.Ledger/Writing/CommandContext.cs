@@ -16,7 +16,8 @@ public sealed record CommandContext(string Actor, string CorrelationId, CommandK
 /// <param name="Position">The position of its last event: a read that has seen it has seen all of the command. For "already so", where it was decided.</param>
 /// <param name="Events">What it caused, in order; empty for "already so".</param>
 /// <param name="Replayed">It was carried out earlier under the same idempotency key; this is that answer.</param>
-public sealed record CommandOutcome(Rejection? Rejection, long Position, IReadOnlyList<Recorded> Events, bool Replayed = false)
+/// <param name="Receipt">The signed proof that the events were taken into the log, where the writer has a signer. A replayed answer has none.</param>
+public sealed record CommandOutcome(Rejection? Rejection, long Position, IReadOnlyList<Recorded> Events, bool Replayed = false, Receipt? Receipt = null)
 {
     /// <summary>The one event of a type that the command caused.</summary>
     public TEvent? Find<TEvent>()

@@ -34,6 +34,7 @@ public sealed class LedgerWriter : IAsyncDisposable
     /// <param name="options">Bounds.</param>
     /// <param name="committed">Called in ledger order after each commit; the next commit waits for it, so it must be quick.</param>
     /// <param name="trouble">Told of every failure that the writer survives, with what it does about it.</param>
+    /// <param name="signer">Signs each batch for its receipts; without one, answers carry none.</param>
     public LedgerWriter(
         IEventStore store,
         EventCatalog catalog,
@@ -41,11 +42,12 @@ public sealed class LedgerWriter : IAsyncDisposable
         string holder,
         WriterOptions options,
         Action<IReadOnlyList<Recorded>> committed,
-        Action<Exception, string> trouble)
+        Action<Exception, string> trouble,
+        IBatchSigner? signer = null)
         : this(
             store, catalog, clock, holder, options,
             new StateCache(store, catalog, (options ?? throw new ArgumentNullException(nameof(options))).CachedStreams),
-            new BatchCommitter(store, holder, options, committed, trouble),
+            new BatchCommitter(store, holder, options, committed, trouble, signer),
             trouble)
     {
     }

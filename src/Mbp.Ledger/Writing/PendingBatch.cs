@@ -12,6 +12,7 @@ internal sealed class PendingBatch(long number, long head)
     private readonly List<NewEvent> _events = [];
     private readonly List<object> _bodies = [];
     private readonly LeafBatch.Builder _leaves = new();
+    private Batch? _batch;
     private readonly List<NewCommand> _commands = [];
     private readonly List<DueSnapshot> _snapshots = [];
     private readonly List<Waiting> _waiting = [];
@@ -91,11 +92,15 @@ internal sealed class PendingBatch(long number, long head)
     public Batch ToBatch()
     {
         _leaves.Truncate(_events.Count);
-        return new Batch(_events, _commands, []) { Leaves = _leaves.Build() };
+        return _batch = new Batch(_events, _commands, []) { Leaves = _leaves.Build() };
     }
 
+    /// <summary>Signs the batch, whose last event is at <paramref name="position"/>; without a signer or events there is nothing to sign.</summary>
+    public BatchReceipts? Sign(IBatchSigner? signer, long position) =>
+        signer is null || _batch is null || _events.Count == 0 ? null : new BatchReceipts(signer, _batch.Leaves, position - _events.Count + 1);
+
     /// <summary>Tells everybody, now that the batch is durable and its last event is at <paramref name="position"/>.</summary>
-    public IReadOnlyList<Recorded> Complete(long position)
+    public IReadOnlyList<Recorded> Complete(long position, BatchReceipts? receipts = null)
     {
         var first = position - _events.Count + 1;
         var recorded = new Recorded[_events.Count];
@@ -114,7 +119,8 @@ internal sealed class PendingBatch(long number, long head)
                 // Of "already so", the place that it was decided at: the same that a repetition is told.
                 first + start + count - 1,
                 new ArraySegment<Recorded>(recorded, start, count),
-                replayed));
+                replayed,
+                count > 0 ? receipts?.Of(start + count - 1) : null));
         }
 
         _settled.TrySetResult();

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Text.Json;
 
@@ -49,29 +48,27 @@ internal class StateCache(IEventStore store, EventCatalog catalog, int capacity)
             ? state
             : throw new InvalidOperationException($"{reference.Fold.Name} of {reference.Stream} was not among the states that the operation reads.");
 
-    /// <summary>Makes sure that all of these are in memory.</summary>
-    /// <returns>Those whose streams do not fold, with the reason: only the commands that read them suffer.</returns>
-    public async Task<IReadOnlyDictionary<StateRef, Exception>> LoadAsync(IEnumerable<StateRef> references, CancellationToken cancellationToken)
+    /// <summary>Whether the state is in memory; if so, its stream has just been used.</summary>
+    public bool Use(StateRef reference)
     {
-        var missing = new HashSet<StateRef>();
-        foreach (var reference in references)
+        if (!_entries.TryGetValue(reference.Stream, out var entry) || entry.Find(reference.Fold) is null)
         {
-            if (!_entries.TryGetValue(reference.Stream, out var entry) || entry.Find(reference.Fold) is null)
-            {
-                missing.Add(reference);
-            }
-            else if (entry.Node != _byUse.First)
-            {
-                _byUse.Remove(entry.Node);
-                _byUse.AddFirst(entry.Node);
-            }
+            return false;
         }
 
-        if (missing.Count == 0)
+        if (entry.Node != _byUse.First)
         {
-            return FrozenDictionary<StateRef, Exception>.Empty;
+            _byUse.Remove(entry.Node);
+            _byUse.AddFirst(entry.Node);
         }
 
+        return true;
+    }
+
+    /// <summary>Reads states that are not in memory.</summary>
+    /// <returns>Those whose streams do not fold, with the reason: only the commands that read them suffer.</returns>
+    public async Task<IReadOnlyDictionary<StateRef, Exception>> LoadAsync(IReadOnlyCollection<StateRef> missing, CancellationToken cancellationToken)
+    {
         var unreadable = new ConcurrentDictionary<StateRef, Exception>();
         var loaded = new (StateRef Reference, long Version, object State)[missing.Count];
         await Parallel.ForEachAsync(

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Mbp.Ledger.Merkle;
 using Mbp.Ledger.Writing;
 using NodaTime;
 using Xunit;
@@ -359,18 +360,61 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         Assert.Null(second.OtherHolder);
     }
 
-    private LedgerWriter New(string holder = "here", WriterOptions? options = null, IEventStore? store = null)
+    [Fact]
+    public async Task Every_command_of_a_batch_has_a_receipt_under_one_signature()
+    {
+        var signer = new CountingSigner();
+        var writer = await WriterAsync(signer: signer);
+        var answers = await BlockedAsync<CommandOutcome>(writer, () => [.. Enumerable.Range(0, 50).Select(i => Send(writer, Counter.Add($"s{i % 5}", 1)))]);
+        Assert.Equal(1, signer.Signed);
+        Assert.All(answers, answer =>
+        {
+            var receipt = answer.Receipt!;
+            Assert.Equal(answer.Position, receipt.Position);
+            Assert.Equal(_log.Leaves[(int)answer.Position - 1], receipt.Leaf);
+            Assert.Equal(receipt.Batch.Root, MerkleTree.Root([.. _log.Leaves]));
+            Assert.Equal(receipt.Batch.Root.ToString(), System.Text.Encoding.ASCII.GetString(receipt.Batch.Signature.Span));
+            Assert.True(receipt.Holds);
+            Assert.False((receipt with { Position = receipt.Position - 1 }).Holds);
+        });
+        // What writes nothing has nothing to show.
+        Assert.Null((await Send(writer, Counter.Add("full", 1000))).Receipt);
+    }
+
+    [Fact]
+    public async Task A_signer_that_fails_costs_the_receipts_and_not_the_answers()
+    {
+        var writer = await WriterAsync(signer: new CountingSigner { Fails = true });
+        var answer = await Send(writer, Counter.Add("a", 1));
+        Assert.Equal((null, null, 1L), (answer.Rejection, answer.Receipt, answer.Position));
+        Assert.Contains(_troubles, trouble => trouble.Contains("without receipts", StringComparison.Ordinal));
+    }
+
+    private sealed class CountingSigner : IBatchSigner
+    {
+        public int Signed { get; private set; }
+
+        public bool Fails { get; init; }
+
+        public ReadOnlyMemory<byte> Sign(MerkleHash root, long firstPosition, int size)
+        {
+            Signed++;
+            return Fails ? throw new InvalidOperationException("No key.") : System.Text.Encoding.ASCII.GetBytes(root.ToString());
+        }
+    }
+
+    private LedgerWriter New(string holder = "here", WriterOptions? options = null, IEventStore? store = null, IBatchSigner? signer = null)
     {
         var writer = new LedgerWriter(
             store ?? new InMemoryEventStore(_log), Counter.Catalog(), _clock, holder, (options ?? new WriterOptions()) with { LeaseRetry = TimeSpan.FromMilliseconds(20) },
-            _published.AddRange, (exception, consequence) => _troubles.Enqueue($"{consequence} {exception.Message}"));
+            _published.AddRange, (exception, consequence) => _troubles.Enqueue($"{consequence} {exception.Message}"), signer);
         _writers.Add(writer);
         return writer;
     }
 
-    private async Task<LedgerWriter> WriterAsync(WriterOptions? options = null, string holder = "here", IEventStore? store = null)
+    private async Task<LedgerWriter> WriterAsync(WriterOptions? options = null, string holder = "here", IEventStore? store = null, IBatchSigner? signer = null)
     {
-        var writer = New(holder, options, store);
+        var writer = New(holder, options, store, signer);
         await UntilAsync(() => writer.IsWriter);
         return writer;
     }

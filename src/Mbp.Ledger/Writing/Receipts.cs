@@ -1,0 +1,46 @@
+using Mbp.Ledger.Merkle;
+
+namespace Mbp.Ledger.Writing;
+
+/// <summary>Signs what a commit wrote: once for the whole batch, so that a receipt for every command costs one signature for each commit.</summary>
+public interface IBatchSigner
+{
+    /// <summary>Called when the batch is durable and before anybody in it is answered: what this takes, all of them wait for.</summary>
+    /// <param name="root">The RFC 6962 root over the leaf hashes of the batch.</param>
+    /// <param name="firstPosition">The position of its first event.</param>
+    /// <param name="size">How many events it has.</param>
+    ReadOnlyMemory<byte> Sign(MerkleHash root, long firstPosition, int size);
+}
+
+/// <summary>What a caller can hold against the operator if the event should ever be missing from the log (integrity.md, section 1.4).</summary>
+/// <param name="Position">The position of the command's last event.</param>
+/// <param name="Leaf">Its leaf hash.</param>
+/// <param name="Path">From the leaf to the batch's root; its index is <c>Position - Batch.FirstPosition</c>.</param>
+/// <param name="Batch">What was signed.</param>
+public sealed record Receipt(long Position, MerkleHash Leaf, IReadOnlyList<MerkleHash> Path, BatchSeal Batch)
+{
+    /// <summary>Whether the path leads from the leaf to the signed root.</summary>
+    public bool Holds => MerkleProof.VerifyInclusion(Leaf, Position - Batch.FirstPosition, Batch.Size, Path, Batch.Root);
+}
+
+/// <summary>A signed batch.</summary>
+/// <param name="FirstPosition">The position of its first event.</param>
+/// <param name="Size">How many events it has.</param>
+/// <param name="Root">The root over their leaf hashes.</param>
+/// <param name="Signature">The signer's, over these three.</param>
+public sealed record BatchSeal(long FirstPosition, int Size, MerkleHash Root, ReadOnlyMemory<byte> Signature);
+
+/// <summary>The receipts of one batch.</summary>
+internal sealed class BatchReceipts
+{
+    private readonly MerkleLevels _tree;
+    private readonly BatchSeal _seal;
+
+    public BatchReceipts(IBatchSigner signer, LeafBatch leaves, long firstPosition)
+    {
+        _tree = new MerkleLevels(leaves.Hashes);
+        _seal = new BatchSeal(firstPosition, _tree.Count, _tree.Root, signer.Sign(_tree.Root, firstPosition, _tree.Count));
+    }
+
+    public Receipt Of(int index) => new(_seal.FirstPosition + index, _tree.Leaf(index), _tree.Path(index), _seal);
+}
