@@ -58,7 +58,7 @@ internal static class Program
             case "inner":
                 var (folder, filter) = (options.Text("out", "artifacts/inner"), options.Text("filter", ""));
                 options.Complete();
-                return InnerRun.Run(folder, filter);
+                return Print(InnerRun.Run(folder, filter));
 
             case "restart":
                 using (var restart = new RestartBenchmark((long)options.Number("events", otherwise: 1_000_000, least: 10_000), options.Find("data")))

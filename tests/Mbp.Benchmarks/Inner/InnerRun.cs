@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Exporters.Json;
@@ -14,15 +15,25 @@ namespace Mbp.Benchmarks.Inner;
 /// </summary>
 internal static class InnerRun
 {
-    public static int Run(string folder, string filter)
+    public static JsonObject Run(string folder, string filter)
     {
         var config = ManualConfig.CreateEmpty()
             .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance))
             .AddColumnProvider(DefaultColumnProviders.Instance)
-            .AddLogger(ConsoleLogger.Default)
+            .AddLogger(new StreamLogger(new StreamWriter(Console.OpenStandardError()) { AutoFlush = true }))
             .AddExporter(JsonExporter.Brief)
             .WithArtifactsPath(Path.GetFullPath(folder));
         var summaries = BenchmarkSwitcher.FromTypes([typeof(InnerBenchmarks)]).Run(["--filter", $"*{filter}*"], config);
-        return summaries.All(summary => summary.Reports.All(report => report.Success)) ? 0 : 1;
+        return new JsonObject(summaries.SelectMany(summary => summary.Reports).Select(report => KeyValuePair.Create(
+            report.BenchmarkCase.Descriptor.WorkloadMethod.Name.ToLowerInvariant(),
+            (JsonNode?)(report.ResultStatistics is { } times
+                ? new JsonObject
+                {
+                    ["mean_ns"] = Statistics.Round(times.Mean),
+                    ["median_ns"] = Statistics.Round(times.Median),
+                    ["stddev_ns"] = Statistics.Round(times.StandardDeviation),
+                    ["allocated_bytes"] = report.GcStats.GetBytesAllocatedPerOperation(report.BenchmarkCase),
+                }
+                : throw new InvalidOperationException($"{report.BenchmarkCase.DisplayInfo} failed; the log says why.")))));
     }
 }
