@@ -27,11 +27,13 @@ public sealed class DiskFullTests(ITestOutputHelper output)
                 if (log)
                 {
                     stage.Tell("PostgreSQL needs a new file for its log");
-                    await Record.ExceptionAsync(() => stage.RowsAsync("SELECT pg_switch_wal()"));
+                    while (await Record.ExceptionAsync(() => stage.RowsAsync("SELECT pg_switch_wal()")) is null)
+                    {
+                        await Task.Delay(50);
+                    }
                 }
 
                 await stage.RefusedForAsync(TimeSpan.FromSeconds(log ? 3 : 1));
-                Assert.Equal(log, await Record.ExceptionAsync(() => stage.RowsAsync("SELECT 1")) is not null);
                 stage.Tell("there is room again");
                 disk.Free();
 

@@ -70,7 +70,7 @@ public sealed class FaultTests(ITestOutputHelper output)
         await PlayAsync(0, new StageOptions { Through = proxy.To }, async stage =>
         {
             Task<Answer> BuyAsync() => stage.Api.BuyAsync(stage.Markets[0], "account0", "YES", "10", "the-key");
-            var head = await stage.Api.HeadAsync();
+            async Task<string> TradesAsync() => Assert.Single(await stage.RowsAsync("SELECT count(*) FROM mt_events WHERE type = 'trade_executed'"));
             stage.Tell($"the next commit is cut, and the database stays away: {cut}");
             var isCut = proxy.CutNextCommitAsync(cut, thenDark: true);
             Assert.Equal((503, "ledger.unknown_outcome"), await BuyAsync() is var open ? (open.Status, open.Code) : default);
@@ -78,12 +78,11 @@ public sealed class FaultTests(ITestOutputHelper output)
             proxy.IsDark = false;
             await stage.UntilWriterAsync();
 
-            // It is there already, or it is carried out now: one trade of two events, whichever way it went.
-            Assert.Equal(cut == Cut.BeforeAnswer ? head + 2 : head, await stage.Host.Database.Store.HeadAsync(CancellationToken.None));
-            var told = (await BuyAsync()).Ok();
-            Assert.Equal(head + 2, told.Position);
-            Assert.Equal(told.Text, (await BuyAsync()).Ok().Text);
-            Assert.Equal(head + 2, await stage.Host.Database.Store.HeadAsync(CancellationToken.None));
+            // It is there already, or it is carried out now: once, whichever way it went.
+            Assert.Equal(cut == Cut.BeforeAnswer ? "1" : "0", await TradesAsync());
+            Assert.Equal((await BuyAsync()).Ok().Text, (await BuyAsync()).Ok().Text);
+            Assert.Equal("1", await TradesAsync());
+            await stage.AuditHoldsAsync();
         });
     }));
 
@@ -240,7 +239,7 @@ public sealed class FaultTests(ITestOutputHelper output)
         ]);
         stage.LetClientsTrade();
         await stage.MoreTradesAsync(50);
-        for (var n = 0; n < 4; n++)
+        for (var n = 0; n < 3; n++)
         {
             var key = new CommandKey("op-1", $"large-{n}");
             var interrupted = false;
@@ -264,7 +263,7 @@ public sealed class FaultTests(ITestOutputHelper output)
 
         await stage.MoreTradesAsync(50);
         await stage.HoldsAsync();
-        Assert.Equal(["4|20000"], await stage.RowsAsync("SELECT count(DISTINCT causation_id), count(*) FROM mt_events WHERE data ->> 'reference' = 'to and fro'"));
+        Assert.Equal(["3|15000"], await stage.RowsAsync("SELECT count(DISTINCT causation_id), count(*) FROM mt_events WHERE data ->> 'reference' = 'to and fro'"));
     });
 
     /// <summary>5,000 commands at once, while the database holds the commit up: the queue takes what it may, and the rest is refused at once.</summary>

@@ -1,4 +1,39 @@
+using System.Diagnostics;
+using Xunit.Abstractions;
+
 namespace Mbp.Host.Tests.Faults;
+
+/// <summary>Many clients over HTTP, more than 100,000 operations, while PostgreSQL is killed and the lease is lost: one order of everything.</summary>
+[Collection(FaultTestsRunAlone.Name)]
+public sealed class LongHistoryTests(ITestOutputHelper output)
+{
+    private const int Operations = 100_000;
+    private const int Faults = 8;
+
+    [Theory]
+    [FaultSeeds(1)]
+    public async Task A_hundred_thousand_operations_under_faults_are_one_history(int seed)
+    {
+        using var folder = new ServerFolder();
+        await FaultStage.PlayAsync(seed, new StageOptions { OwnServerIn = folder.Path, Clients = 32, ReadsPercent = 60 }, async stage =>
+        {
+            var watch = Stopwatch.StartNew();
+            stage.LetClientsTrade();
+            for (var fault = 1; fault <= Faults; fault++)
+            {
+                await stage.MoreAnswersAsync(Operations * fault / (Faults + 1) - stage.Answered);
+                await (fault % 2 == 0 ? stage.EndLeaseSessionAsync() : stage.KillPostgresAsync(firstProcess: stage.Dice.Next(2) == 0));
+            }
+
+            await stage.MoreAnswersAsync(Operations - stage.Answered);
+            await stage.StopClientsAsync();
+            var asked = watch.Elapsed;
+            await stage.HoldsAsync();
+            output.WriteLine($"{stage.Summary()}\n{asked.TotalSeconds:0} s, and {(watch.Elapsed - asked).TotalSeconds:0} s to check");
+            Assert.All(["ledger.busy", "ledger.not_writer"], code => Assert.Contains(code, stage.Refusals));
+        });
+    }
+}
 
 /// <summary>The checker must complain about every bad history that there can be, and about no good one. All of these are made by hand.</summary>
 public sealed class HistoryTests
