@@ -112,6 +112,12 @@ public static class MbpHost
         var app = builder.Build();
         // It listens from the start: what happened before the first scrape counts, too.
         app.Services.GetRequiredService<PrometheusPage>();
+        // Every service here is a singleton: a scope made for each request would hold nothing.
+        app.Use((http, next) =>
+        {
+            http.RequestServices = app.Services;
+            return next(http);
+        });
         app.UseExceptionHandler();
         app.UseStatusCodePages(StatusPages.WriteAsync);
         app.UseKeys();

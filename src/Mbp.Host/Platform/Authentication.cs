@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Mbp.Domain.Accounts;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -56,6 +57,11 @@ internal static class Authentication
 
     private sealed class Keys(OperatorKeys operators, LiveLedger live)
     {
+        // Strangers may send as many different keys as they like; this is how many are kept.
+        private const int KeptHashes = 10_000;
+
+        private readonly ConcurrentDictionary<string, string> _hashes = new(StringComparer.Ordinal);
+
         public ProblemHttpResult? WhyNot(HttpContext http, IReadOnlyList<KeyNeeded> needed)
         {
             var header = http.Request.Headers.Authorization.ToString();
@@ -65,12 +71,22 @@ internal static class Authentication
                 return Problems.Make(401, "auth.key_missing", "Send 'Authorization: Bearer KEY'. The operators' keys are in the data folder: api-key and api-key-2.");
             }
 
-            var hash = ApiKey.HashOf(header[Scheme.Length..].Trim());
+            // A caller sends the same header with every request. Only its hash is remembered; whether that key is in force is asked each time.
+            if (!_hashes.TryGetValue(header, out var hash))
+            {
+                hash = ApiKey.HashOf(header[Scheme.Length..].Trim());
+            }
+
             var principal = operators.Find(hash) ?? Owner(hash);
             if (principal is null)
             {
                 http.Response.Headers.WWWAuthenticate = "Bearer error=\"invalid_token\"";
                 return Problems.Make(401, "auth.key_unknown", "This key is not known, or was revoked.");
+            }
+
+            if (_hashes.Count < KeptHashes)
+            {
+                _hashes.TryAdd(header, hash);
             }
 
             principal.AttachTo(http);

@@ -10,17 +10,15 @@ namespace Mbp.Host.Platform;
 /// <param name="CanTrade">May send commands for the account.</param>
 public sealed record Principal(string Id, AccountId? Account, bool CanTrade)
 {
-    private static readonly object ItemKey = new();
-
     public bool IsOperator => Account is null;
 
     public static Principal Of(HttpContext http) =>
-        http.Items[ItemKey] as Principal ?? throw new InvalidOperationException("This route is not behind the authentication filter.");
+        http.Features.Get<Principal>() ?? throw new InvalidOperationException("This route is not behind the authentication filter.");
 
     public void AttachTo(HttpContext http)
     {
         ArgumentNullException.ThrowIfNull(http);
-        http.Items[ItemKey] = this;
+        http.Features.Set(this);
     }
 }
 

@@ -23,9 +23,13 @@ internal static class TradeEndpoints
     }
 
     /// <summary>The operation behind a trade or a change of liquidity: the market, its pool and the account, decided together.</summary>
-    public static Operation Operation(MarketId market, AccountId account, Func<Instant, TradeCommand> command) => Ledger.Writing.Operation.On(
-        Market.Fold.Of(market.Stream), Pool.Fold.Of(market.Stream), Account.Fold.Of(account.Stream),
-        (at, lifecycle, pool, holder) => TradeDecider.Decide(command(at), lifecycle, pool, holder));
+    public static Operation Operation(MarketId market, AccountId account, Func<Instant, TradeCommand> command)
+    {
+        var stream = market.Stream;
+        return Ledger.Writing.Operation.On(
+            Market.Fold.Of(stream), Pool.Fold.Of(stream), Account.Fold.Of(account.Stream),
+            (at, lifecycle, pool, holder) => TradeDecider.Decide(command(at), lifecycle, pool, holder));
+    }
 
     private static async Task<Results<Ok<TradeResponse>, ProblemHttpResult>> TradeAsync(
         string id, TradeRequest request, HttpContext http, Commands commands, CancellationToken cancellationToken)

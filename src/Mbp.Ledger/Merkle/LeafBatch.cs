@@ -95,7 +95,14 @@ public sealed class LeafBatch
         /// <summary>Forgets the entries after the first <paramref name="count"/>.</summary>
         public void Truncate(int count) => _entries.RemoveRange(count, _entries.Count - count);
 
-        /// <summary>The batch of all that was added. The builder is used up.</summary>
+        /// <summary>Begins anew, with fresh salts. What was built before must not be needed any more: its bytes are written over.</summary>
+        public void Clear()
+        {
+            RandomNumberGenerator.Fill(_salts.AsSpan(0, _entries.Count * Leaf.SaltSize));
+            _entries.Clear();
+        }
+
+        /// <summary>The batch of all that was added. It shares the builder's bytes: it lasts until <see cref="Clear"/>.</summary>
         public LeafBatch Build()
         {
             var hashes = new MerkleHash[_entries.Count];

@@ -39,7 +39,10 @@ internal sealed class Deadlines : IDisposable
             while (_oldestFirst.TryPeek(out var oldest) && (oldest.Answer.IsCompleted || oldest.Until <= now))
             {
                 _oldestFirst.TryDequeue(out _);
-                oldest.Expire(_deadline);
+                if (!oldest.Answer.IsCompleted)
+                {
+                    oldest.Expire(_deadline);
+                }
             }
         }
     }

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Mbp.Ledger.Merkle;
 using NodaTime;
 
 namespace Mbp.Ledger.Writing;
@@ -22,6 +23,7 @@ public sealed class LedgerWriter : IAsyncDisposable
     private readonly BatchDecider _decider;
     private readonly BatchCommitter _committer;
     private readonly Deadlines _deadlines;
+    private readonly LeafBatch.Builder[] _leaves = [new(), new()];
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _loop;
     private Lease? _lease;
@@ -203,7 +205,8 @@ public sealed class LedgerWriter : IAsyncDisposable
         {
             while (!lease.Lost.IsCancellationRequested && (taken.Count > 0 || await IsThereMoreAsync(wait.Token)))
             {
-                pending = new PendingBatch(_states.BeginBatch(), underWay?.LastPosition ?? lease.Position);
+                var number = _states.BeginBatch();
+                pending = new PendingBatch(number, underWay?.LastPosition ?? lease.Position, LeavesFor(number), underWay);
                 Drain(taken);
                 await _decider.DecideAsync(taken, pending, underWay);
                 await committing;
@@ -260,6 +263,14 @@ public sealed class LedgerWriter : IAsyncDisposable
             // Shutting down, what was accepted into the queue is still carried out. With the lease lost, it waits for the next one.
             return _stopping.IsCancellationRequested && _queue.Reader.Count > 0;
         }
+    }
+
+    // Two batches are in hand at a time, so two builders do for all of them.
+    private LeafBatch.Builder LeavesFor(long batch)
+    {
+        var leaves = _leaves[batch % _leaves.Length];
+        leaves.Clear();
+        return leaves;
     }
 
     private bool Drain(List<Submission> taken)

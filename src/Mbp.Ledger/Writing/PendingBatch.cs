@@ -7,16 +7,17 @@ namespace Mbp.Ledger.Writing;
 /// <summary>What was decided and waits for its commit: the events, and who is told what once they are durable.</summary>
 /// <param name="number">Batches are numbered as they are begun.</param>
 /// <param name="head">The ledger's last position before it.</param>
-internal sealed class PendingBatch(long number, long head)
+/// <param name="leaves">An empty builder, which is the batch's until everybody has an answer.</param>
+/// <param name="like">A batch before it: the next is often as large.</param>
+internal sealed class PendingBatch(long number, long head, LeafBatch.Builder leaves, PendingBatch? like = null)
 {
-    private readonly List<NewEvent> _events = [];
-    private readonly List<object> _bodies = [];
-    private readonly LeafBatch.Builder _leaves = new();
+    private readonly List<NewEvent> _events = new(like?._events.Count ?? 0);
+    private readonly List<object> _bodies = new(like?._events.Count ?? 0);
     private Batch? _batch;
-    private readonly List<NewCommand> _commands = [];
+    private readonly List<NewCommand> _commands = new(like?._commands.Count ?? 0);
     private readonly List<DueSnapshot> _snapshots = [];
-    private readonly List<Waiting> _waiting = [];
-    private readonly Dictionary<CommandKey, Waiting> _byKey = [];
+    private readonly List<Waiting> _waiting = new(like?._waiting.Count ?? 0);
+    private readonly Dictionary<CommandKey, Waiting> _byKey = new(like?._byKey.Count ?? 0);
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public long Number => number;
@@ -60,10 +61,10 @@ internal sealed class PendingBatch(long number, long head)
     /// <summary>Makes the leaves of a command's events. They count once the command is accepted; the next command's take the place of others.</summary>
     public void Prepare(NewEvent[] events)
     {
-        _leaves.Truncate(_events.Count);
+        leaves.Truncate(_events.Count);
         foreach (var e in events)
         {
-            _leaves.Add(e);
+            leaves.Add(e);
         }
     }
 
@@ -91,8 +92,8 @@ internal sealed class PendingBatch(long number, long head)
 
     public Batch ToBatch()
     {
-        _leaves.Truncate(_events.Count);
-        return _batch = new Batch(_events, _commands, []) { Leaves = _leaves.Build() };
+        leaves.Truncate(_events.Count);
+        return _batch = new Batch(_events, _commands, []) { Leaves = leaves.Build() };
     }
 
     /// <summary>Signs the batch, whose last event is at <paramref name="position"/>; without a signer or events there is nothing to sign.</summary>

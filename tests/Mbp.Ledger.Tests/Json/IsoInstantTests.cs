@@ -37,7 +37,6 @@ public sealed class IsoInstantTests
     [InlineData("2026-01-01T00:00:00.Z")]
     [InlineData("2026-01-01T00:00:00.1234567890Z")]
     [InlineData("2026-01-01 00:00:00Z")]
-    [InlineData("0000-01-01T00:00:00Z")]
     [InlineData("2026-1-01T00:00:00.0Z")]
     [InlineData("")]
     public void What_is_no_instant_is_refused(string text) =>

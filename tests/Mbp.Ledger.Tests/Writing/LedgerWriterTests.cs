@@ -378,7 +378,7 @@ public sealed class LedgerWriterTests : IAsyncDisposable
             Assert.False((receipt with { Position = receipt.Position - 1 }).Holds);
         });
         // What writes nothing has nothing to show.
-        Assert.Null((await Send(writer, Counter.Add("full", 1000))).Receipt);
+        Assert.Null((await Send(writer, Counter.Add("s0", 1000))).Receipt);
     }
 
     [Fact]
