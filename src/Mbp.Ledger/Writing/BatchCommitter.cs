@@ -52,24 +52,28 @@ internal class BatchCommitter(
     {
         for (var patience = options.Time.GetUtcNow() + options.Deadline; options.Time.GetUtcNow() < patience;)
         {
+            bool? isThere = null;
             try
             {
                 await using var lease = await store.TryAcquireAsync(holder, CancellationToken.None);
-                if (await IsThereAsync(pending))
-                {
-                    Publish(pending, pending.LastPosition);
-                    return;
-                }
-
-                if (lease is not null)
-                {
-                    pending.Fail(new LedgerBusyException("The commit was lost; nothing was written. Try again."));
-                    return;
-                }
+                isThere = await IsThereAsync(pending) ? true : lease is null ? null : false;
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
                 trouble(e, "The database cannot be asked yet; the writer goes on trying.");
+            }
+
+            // Once it is known it stays so, even if the lease could not be given back: what is published is published once.
+            switch (isThere)
+            {
+                case true:
+                    Publish(pending, pending.LastPosition);
+                    return;
+                case false:
+                    pending.Fail(new LedgerBusyException("The commit was lost; nothing was written. Try again."));
+                    return;
+                default:
+                    break;
             }
 
             await Task.Delay(options.LeaseRetry, options.Time, CancellationToken.None);

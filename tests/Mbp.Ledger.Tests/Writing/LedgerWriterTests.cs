@@ -169,6 +169,20 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         Assert.Equal([1L, 2, 3], _published.Select(e => e.Position));
     }
 
+    // Found by the simulation.
+    [Fact]
+    public async Task A_commit_that_is_found_is_published_once_even_if_the_lease_cannot_be_given_back()
+    {
+        var store = new Away(_log) { IsDeaf = true };
+        var writer = await WriterAsync(store: store);
+        var once = 1;
+        _log.Faults = batch => Interlocked.Exchange(ref once, 0) == 1 ? CommitFault.LostAfterCommit : Count(batch);
+        await Send(writer, Counter.Add("a", 1));
+        await UntilAsync(() => writer.IsWriter);
+        await Send(writer, Counter.Add("a", 1));
+        Assert.Equal([1L, 2], _published.Select(e => e.Position));
+    }
+
     [Fact]
     public async Task A_store_that_stays_away_leaves_the_outcome_unknown()
     {
@@ -438,7 +452,16 @@ public sealed class LedgerWriterTests : IAsyncDisposable
 
         public ConcurrentQueue<long> ReadAfter { get; } = new();
 
-        public Task<Lease?> TryAcquireAsync(string holder, CancellationToken cancellationToken) => IsAway ? throw new StoreUnavailableException("away") : _inner.TryAcquireAsync(holder, cancellationToken);
+        /// <summary>Its leases do not hear that they are lost, and their end is reported as a failure.</summary>
+        public bool IsDeaf { get; init; }
+
+        /// <summary>What the reading of a range waits for.</summary>
+        public TaskCompletionSource? Reading { get; set; }
+
+        public async Task<Lease?> TryAcquireAsync(string holder, CancellationToken cancellationToken) =>
+            IsAway ? throw new StoreUnavailableException("away")
+            : await _inner.TryAcquireAsync(holder, cancellationToken) is { } lease ? (IsDeaf ? new DeafLease(lease) : lease)
+            : null;
 
         public Task<string?> HolderAsync(CancellationToken cancellationToken) => _inner.HolderAsync(cancellationToken);
 
@@ -450,7 +473,7 @@ public sealed class LedgerWriterTests : IAsyncDisposable
                 await _inner.AppendAsync(lease, foreign);
             }
 
-            return await _inner.AppendAsync(lease, batch);
+            return await _inner.AppendAsync((lease as DeafLease)?.Inner ?? lease, batch);
         }
 
         public IAsyncEnumerable<StoredEvent> ReadStreamAsync(StreamId stream, long afterVersion, CancellationToken cancellationToken)
@@ -463,8 +486,15 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken cancellationToken) =>
             IsAway ? throw new StoreUnavailableException("away") : _inner.ReadAllAsync(afterPosition, cancellationToken);
 
-        public IAsyncEnumerable<StoredEvent> ReadRangeAsync(long afterPosition, long toPosition, CancellationToken cancellationToken) =>
-            IsAway ? throw new StoreUnavailableException("away") : _inner.ReadRangeAsync(afterPosition, toPosition, cancellationToken);
+        public async IAsyncEnumerable<StoredEvent> ReadRangeAsync(
+            long afterPosition, long toPosition, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            await (Reading?.Task ?? Task.CompletedTask);
+            await foreach (var stored in IsAway ? throw new StoreUnavailableException("away") : _inner.ReadRangeAsync(afterPosition, toPosition, cancellationToken))
+            {
+                yield return stored;
+            }
+        }
 
         public Task<long> HeadAsync(CancellationToken cancellationToken) => _inner.HeadAsync(cancellationToken);
 
@@ -475,5 +505,25 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         public Task SaveSnapshotAsync(Snapshot snapshot, CancellationToken cancellationToken) => _inner.SaveSnapshotAsync(snapshot, cancellationToken);
 
         public Task<IReadOnlyDictionary<CommandKey, CommandRecord>> FindCommandsAsync(IReadOnlyCollection<CommandKey> keys, CancellationToken cancellationToken) => _inner.FindCommandsAsync(keys, cancellationToken);
+    }
+    private sealed class DeafLease(Lease inner) : Lease
+    {
+        public Lease Inner => inner;
+
+        public override long Epoch => inner.Epoch;
+
+        public override long Position => inner.Position;
+
+        public override Instant At => inner.At;
+
+        public override CancellationToken Lost => CancellationToken.None;
+
+        public override void Abort() => inner.Abort();
+
+        public override async ValueTask DisposeAsync()
+        {
+            await inner.DisposeAsync();
+            throw new StoreUnavailableException("The session was gone already.");
+        }
     }
 }
