@@ -46,7 +46,7 @@ internal class BatchCommitter(
 
     /// <summary>
     /// The commit was sent and no answer came. A new lease fences off the old connection, so after it the batch is either there for good or
-    /// never will be; its last event's id tells which.
+    /// never will be; its last event's id (or, without events, its keys) tells which.
     /// </summary>
     private async Task SettleUnknownAsync(PendingBatch pending)
     {
@@ -86,7 +86,11 @@ internal class BatchCommitter(
     {
         if (pending.LastEventId is not { } id)
         {
-            return false;
+            // Nothing but "already so": its keys tell, written by this very decision.
+            var commands = pending.Keyed;
+            var known = await store.FindCommandsAsync([.. commands.Select(command => command.Key)], CancellationToken.None);
+            return commands.All(command =>
+                known.TryGetValue(command.Key, out var record) && (record.LastPosition, record.EventCount, record.At) == (pending.LastPosition, 0, command.At));
         }
 
         await foreach (var stored in store.ReadRangeAsync(pending.LastPosition - 1, pending.LastPosition, CancellationToken.None))

@@ -33,6 +33,8 @@ internal sealed class PendingBatch(long number, long head)
 
     public bool IsEmpty => _events.Count == 0 && _commands.Count == 0;
 
+    public IReadOnlyList<NewCommand> Keyed => _commands;
+
     public IReadOnlyList<DueSnapshot> Snapshots => _snapshots;
 
     public long LastPosition => head + _events.Count;

@@ -169,6 +169,21 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         Assert.Equal([1L, 2, 3], _published.Select(e => e.Position));
     }
 
+    // Found by the simulation: a batch without events had nothing to be recognized by.
+    [Theory]
+    [InlineData(CommitFault.LostAfterCommit)]
+    [InlineData(CommitFault.LostBeforeCommit)]
+    public async Task An_unknown_outcome_of_keys_alone_is_settled_too(CommitFault fault)
+    {
+        var writer = await WriterAsync();
+        var once = 1;
+        _log.Faults = batch => Interlocked.Exchange(ref once, 0) == 1 ? fault : Count(batch);
+        var error = await ErrorAsync(Send(writer, Counter.Add("a", 0), "so"));
+        Assert.Equal(fault == CommitFault.LostAfterCommit, error is null);
+        await UntilAsync(() => writer.IsWriter);
+        Assert.Equal(error is null, (await Send(writer, Counter.Add("a", 0), "so")).Replayed);
+    }
+
     // Found by the simulation.
     [Fact]
     public async Task A_commit_that_is_found_is_published_once_even_if_the_lease_cannot_be_given_back()
