@@ -14,14 +14,16 @@ internal class BatchCommitter(
             return;
         }
 
+        long position;
         try
         {
             // The callers' patience ends with the deadline. A connection that hangs is cut then, and the ledger itself is asked.
             using var patience = options.Time.CreateTimer(static lease => ((Lease)lease!).Abort(), lease, options.Deadline, Timeout.InfiniteTimeSpan);
-            Publish(pending, await store.AppendAsync(lease, pending.ToBatch()));
+            position = await store.AppendAsync(lease, pending.ToBatch());
         }
-        catch (UnknownOutcomeException e)
+        catch (Exception e) when (e is not (StoreUnavailableException or FencedException or ConcurrencyException or ArgumentException))
         {
+            // An unknown outcome, or a failure that nobody foresaw, which is one too.
             trouble(e, "The writer asks the ledger whether the batch is there.");
             await leave();
             await SettleUnknownAsync(pending);
@@ -42,6 +44,13 @@ internal class BatchCommitter(
             pending.Fail(new LedgerBusyException($"Somebody else appended to the ledger; nothing of this command was written. Try again. ({e.Message})"));
             throw;
         }
+        catch (ArgumentException e)
+        {
+            pending.Fail(e);
+            throw;
+        }
+
+        Publish(pending, position);
     }
 
     /// <summary>

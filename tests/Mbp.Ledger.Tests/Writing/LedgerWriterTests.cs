@@ -198,6 +198,24 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         Assert.Equal([1L, 2], _published.Select(e => e.Position));
     }
 
+    // Found by the simulation: the writer kept the lease and never answered anybody again.
+    [Fact]
+    public async Task A_failure_that_nobody_foresaw_ends_with_an_answer_and_a_new_lease()
+    {
+        var writer = await WriterAsync();
+        Exception? next = new TimeoutException("nobody foresaw this");
+        _log.Faults = batch => Interlocked.Exchange(ref next, null) is { } failure ? throw failure : Count(batch);
+        // Sent together, so that one waits for the outcome of the other.
+        var sent = new[] { ErrorAsync(Send(writer, Counter.Add("a", 1), "k")), ErrorAsync(Send(writer, Counter.Add("a", 1), "k")) };
+        Assert.All(await Task.WhenAll(sent), error => Assert.True(error is null or LedgerBusyException or NotWriterException));
+        await UntilAsync(() => writer.IsWriter);
+        next = new ArgumentException("the batch is one that no store could hold");
+        Assert.IsType<ArgumentException>(await ErrorAsync(Send(writer, Counter.Add("b", 1))));
+        await UntilAsync(() => writer.IsWriter);
+        await Send(writer, Counter.Add("b", 2));
+        Assert.Equal([2], await CountedAsync("b"));
+    }
+
     [Fact]
     public async Task A_store_that_stays_away_leaves_the_outcome_unknown()
     {
