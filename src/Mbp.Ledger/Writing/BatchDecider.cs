@@ -35,7 +35,7 @@ internal sealed class BatchDecider(
         var wall = taken.FindIndex(s => s.Operation.Reads.Any(reference => states.IsMovedBy(pending.Number, reference)));
         var reach = wall < 0 ? taken : taken.GetRange(0, wall);
         var known = await KnownAsync(reach);
-        var unreadable = await states.LoadAsync(reach.SelectMany(s => s.Operation.Reads), CancellationToken.None);
+        var unreadable = await states.LoadAsync(reach.SelectMany(s => s.Operation.Reads), pending.Head, CancellationToken.None);
         var done = 0;
         for (; done < reach.Count && pending.Bytes < options.BatchBytes && pending.Commands < options.BatchCommands; done++)
         {

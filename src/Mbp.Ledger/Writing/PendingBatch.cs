@@ -20,6 +20,8 @@ internal sealed class PendingBatch(long number, long head)
 
     public long Number => number;
 
+    public long Head => head;
+
     /// <summary>Commands that wait for it, refused ones included.</summary>
     public int Commands => _waiting.Count;
 

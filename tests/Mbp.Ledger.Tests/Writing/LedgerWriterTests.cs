@@ -216,6 +216,19 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         Assert.Equal([2], await CountedAsync("b"));
     }
 
+    // Found by the simulation: nothing was written, so no fence stood in the way of an answer that no position of the ledger would give.
+    [Fact]
+    public async Task A_writer_that_lost_its_lease_unawares_does_not_decide_on_what_its_successor_wrote()
+    {
+        var store = new Away(_log) { IsDeaf = true };
+        var writer = await WriterAsync(store: store);
+        await Send(writer, Counter.Add("a", 1));
+        _log.BreakLease();
+        var other = _log.TryAcquire("other")!;
+        _log.Append(other, new Batch(Given.Event(Counter.Stream("b"), 1, """{"by":1000,"at":"2025-09-10T12:00:00Z"}""", _clock.Now, "counted")));
+        Assert.IsType<LedgerBusyException>(await ErrorAsync(Send(writer, Counter.Add("b", 1))));
+    }
+
     [Fact]
     public async Task A_store_that_stays_away_leaves_the_outcome_unknown()
     {
@@ -335,7 +348,8 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         var store = new Away(_log);
         var second = await WriterAsync(store: store);
         await Send(second, Counter.Add("a", 1));
-        Assert.Equal([20], store.ReadAfter);
+        // From the snapshot's own event on, whose position says whose it is.
+        Assert.Equal([19], store.ReadAfter);
         Assert.Equal(Counter.TooFar, (await Send(second, Counter.Add("a", 975))).Rejection);
         Assert.Null((await Send(second, Counter.Add("a", 974))).Rejection);
     }
