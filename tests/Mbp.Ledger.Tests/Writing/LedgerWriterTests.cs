@@ -229,6 +229,24 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         Assert.IsType<LedgerBusyException>(await ErrorAsync(Send(writer, Counter.Add("b", 1))));
     }
 
+    // Found by the simulation.
+    [Fact]
+    public async Task A_repeated_command_whose_answer_is_being_read_is_answered_before_the_writer_goes()
+    {
+        var store = new Away(_log);
+        var writer = await WriterAsync(store: store);
+        await Send(writer, Counter.Add("a", 1), "k");
+        store.Reading = new TaskCompletionSource();
+        var again = Send(writer, Counter.Add("a", 1), "k");
+        await Send(writer, Counter.Add("a", 1));
+        var going = writer.DisposeAsync().AsTask();
+        await UntilAsync(() => _log.TryAcquire("next") is not null);
+        Assert.NotSame(going, await Task.WhenAny(going, Task.Delay(200)));
+        store.Reading.SetResult();
+        await going;
+        Assert.True(again.IsCompleted && (await again).Replayed);
+    }
+
     [Fact]
     public async Task A_store_that_stays_away_leaves_the_outcome_unknown()
     {
