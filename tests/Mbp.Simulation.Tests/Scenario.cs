@@ -6,6 +6,9 @@ namespace Mbp.Simulation.Tests;
 /// <summary>What a seed makes of the world: how big, how tight, how unlucky.</summary>
 internal sealed record Scenario
 {
+    /// <summary>Nothing goes wrong at all.</summary>
+    public required bool IsQuiet { get; init; }
+
     public required int Hosts { get; init; }
 
     public required int Clients { get; init; }
@@ -73,6 +76,7 @@ internal sealed record Scenario
         var deadline = Pick(300, 1_000, 3_000);
         return new Scenario
         {
+            IsQuiet = quiet,
             Hosts = Pick(1, 2, 2, 3),
             Clients = Pick(2, 4, 8),
             CommandsEach = Pick(5, 10, 20),
@@ -121,6 +125,6 @@ internal sealed record Scenario
     }
 
     public override string ToString() =>
-        $"{Hosts} hosts, {Clients} clients, {CommandsEach} commands each, {Accounts} accounts, queue {Writer.QueueLength}, batch {Writer.BatchCommands}, "
+        $"{(IsQuiet ? "quiet, " : "")}{Hosts} hosts, {Clients} clients, {CommandsEach} commands each, {Accounts} accounts, queue {Writer.QueueLength}, batch {Writer.BatchCommands}, "
         + $"cache {Writer.CachedStreams}, deadline {Writer.Deadline.TotalMilliseconds} ms, lease retry {Writer.LeaseRetry.TotalMilliseconds} ms, latency {Latency.TotalMilliseconds} ms";
 }

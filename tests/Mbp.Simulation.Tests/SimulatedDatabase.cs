@@ -46,7 +46,7 @@ internal class SimulatedDatabase
     }
 
     /// <summary>A way through the network: mostly usual, sometimes long.</summary>
-    public TimeSpan Way() => Scenario.Latency * ((World.Random.NextDouble() * 2) + (InTrouble && World.Chance(0.02) ? 50 : 0));
+    public TimeSpan Way() => Scenario.Latency * ((World.Random.NextDouble() * 2) + (InTrouble && !Scenario.IsQuiet && World.Chance(0.02) ? 50 : 0));
 
     public bool Strikes(double probability) => InTrouble && World.Chance(probability);
 
@@ -210,9 +210,17 @@ internal class SimulatedDatabase
     private async Task ArriveLateAsync(SimulatedLease lease, Batch batch)
     {
         // The lock's session is not the commit's: somebody else may have the lease by now, or soon.
-        await Process.Delay(World.Between(TimeSpan.Zero, TimeSpan.FromMilliseconds(300)));
-        Break(lease);
-        await Process.Delay(World.Between(TimeSpan.Zero, TimeSpan.FromSeconds(2)));
+        if (World.Chance(0.7))
+        {
+            await Process.Delay(World.Between(TimeSpan.Zero, TimeSpan.FromMilliseconds(300)));
+            Break(lease);
+            await Process.Delay(World.Between(TimeSpan.Zero, TimeSpan.FromSeconds(2)));
+        }
+        else
+        {
+            await Process.Delay(Way());
+        }
+
         try
         {
             Commit(lease, batch);

@@ -193,6 +193,8 @@ internal sealed class Simulation
         await UntilAsync(() => last.IsDone, "no command came through after the trouble was over");
         var head = Model.Head;
         await UntilAsync(() => Hosts.TrueForAll(host => host.IsUp && !host.IsDraining && host.Follower.Position >= head), "a follower did not catch up");
+        // Giving the lease up is safe, and no way to go about business.
+        Model.Require(!Scenario.IsQuiet || Model.Epoch == 1, $"{Model.Epoch} leases were taken, and nothing had gone wrong");
         foreach (var host in Hosts)
         {
             Model.Require(host.Follower.Rows.Count > 0, $"the read model of {host.Process.Name} is empty");
