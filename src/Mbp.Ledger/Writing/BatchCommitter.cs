@@ -14,14 +14,16 @@ internal class BatchCommitter(
             return;
         }
 
+        long position;
         try
         {
             // The callers' patience ends with the deadline. A connection that hangs is cut then, and the ledger itself is asked.
             using var patience = options.Time.CreateTimer(static lease => ((Lease)lease!).Abort(), lease, options.Deadline, Timeout.InfiniteTimeSpan);
-            Publish(pending, await store.AppendAsync(lease, pending.ToBatch()));
+            position = await store.AppendAsync(lease, pending.ToBatch());
         }
-        catch (UnknownOutcomeException e)
+        catch (Exception e) when (e is not (StoreUnavailableException or FencedException or ConcurrencyException or ArgumentException))
         {
+            // An unknown outcome, or a failure that nobody foresaw, which is one too.
             trouble(e, "The writer asks the ledger whether the batch is there.");
             await leave();
             await SettleUnknownAsync(pending);
@@ -42,34 +44,45 @@ internal class BatchCommitter(
             pending.Fail(new LedgerBusyException($"Somebody else appended to the ledger; nothing of this command was written. Try again. ({e.Message})"));
             throw;
         }
+        catch (ArgumentException e)
+        {
+            pending.Fail(e);
+            throw;
+        }
+
+        Publish(pending, position);
     }
 
     /// <summary>
     /// The commit was sent and no answer came. A new lease fences off the old connection, so after it the batch is either there for good or
-    /// never will be; its last event's id tells which.
+    /// never will be; its last event's id (or, without events, its keys) tells which.
     /// </summary>
     private async Task SettleUnknownAsync(PendingBatch pending)
     {
         for (var patience = options.Time.GetUtcNow() + options.Deadline; options.Time.GetUtcNow() < patience;)
         {
+            bool? isThere = null;
             try
             {
                 await using var lease = await store.TryAcquireAsync(holder, CancellationToken.None);
-                if (await IsThereAsync(pending))
-                {
-                    Publish(pending, pending.LastPosition);
-                    return;
-                }
-
-                if (lease is not null)
-                {
-                    pending.Fail(new LedgerBusyException("The commit was lost; nothing was written. Try again."));
-                    return;
-                }
+                isThere = await IsThereAsync(pending) ? true : lease is null ? null : false;
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
                 trouble(e, "The database cannot be asked yet; the writer goes on trying.");
+            }
+
+            // Once it is known it stays so, even if the lease could not be given back: what is published is published once.
+            switch (isThere)
+            {
+                case true:
+                    Publish(pending, pending.LastPosition);
+                    return;
+                case false:
+                    pending.Fail(new LedgerBusyException("The commit was lost; nothing was written. Try again."));
+                    return;
+                default:
+                    break;
             }
 
             await Task.Delay(options.LeaseRetry, options.Time, CancellationToken.None);
@@ -82,7 +95,11 @@ internal class BatchCommitter(
     {
         if (pending.LastEventId is not { } id)
         {
-            return false;
+            // Nothing but "already so": its keys tell, written by this very decision.
+            var commands = pending.Keyed;
+            var known = await store.FindCommandsAsync([.. commands.Select(command => command.Key)], CancellationToken.None);
+            return commands.All(command =>
+                known.TryGetValue(command.Key, out var record) && (record.LastPosition, record.EventCount, record.At) == (pending.LastPosition, 0, command.At));
         }
 
         await foreach (var stored in store.ReadRangeAsync(pending.LastPosition - 1, pending.LastPosition, CancellationToken.None))

@@ -34,7 +34,7 @@ internal sealed class BatchDecider(
 
         var reach = Reach(taken, pending);
         var known = await KnownAsync(taken, reach);
-        var unreadable = await LoadAsync(taken, reach);
+        var unreadable = await LoadAsync(taken, reach, pending.Head);
         var done = 0;
         for (; done < reach && pending.Bytes < options.BatchBytes && pending.Commands < options.BatchCommands; done++)
         {
@@ -113,7 +113,7 @@ internal sealed class BatchDecider(
     }
 
     /// <summary>Makes sure that the states are in memory that the commands read; nearly always they are.</summary>
-    private async ValueTask<IReadOnlyDictionary<StateRef, Exception>> LoadAsync(List<Submission> taken, int reach)
+    private async ValueTask<IReadOnlyDictionary<StateRef, Exception>> LoadAsync(List<Submission> taken, int reach, long head)
     {
         HashSet<StateRef>? missing = null;
         for (var i = 0; i < reach; i++)
@@ -128,7 +128,7 @@ internal sealed class BatchDecider(
             }
         }
 
-        return missing is null ? FrozenDictionary<StateRef, Exception>.Empty : await states.LoadAsync(missing, CancellationToken.None);
+        return missing is null ? FrozenDictionary<StateRef, Exception>.Empty : await states.LoadAsync(missing, head, CancellationToken.None);
     }
 
     private void Decide(Submission submission, PendingBatch pending)

@@ -29,6 +29,15 @@ internal sealed class Deadlines : IDisposable
 
     public void Watch(Submission submission) => _oldestFirst.Enqueue(submission);
 
+    /// <summary>Returns when everybody has an answer: those of repeated commands are read beside the writer's loop.</summary>
+    public async Task AllAnsweredAsync()
+    {
+        foreach (var submission in _oldestFirst)
+        {
+            await ((Task)submission.Answer).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
+    }
+
     public void Dispose() => _timer.Dispose();
 
     private void Look()

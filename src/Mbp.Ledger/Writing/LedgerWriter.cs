@@ -120,6 +120,7 @@ public sealed class LedgerWriter : IAsyncDisposable
         _queue.Writer.TryComplete();
         _stopping.Cancel();
         await _loop;
+        await _deadlines.AllAnsweredAsync();
         _deadlines.Dispose();
         _stopping.Dispose();
     }

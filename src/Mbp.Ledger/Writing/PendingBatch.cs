@@ -22,6 +22,8 @@ internal sealed class PendingBatch(long number, long head, LeafBatch.Builder lea
 
     public long Number => number;
 
+    public long Head => head;
+
     /// <summary>Commands that wait for it, refused ones included.</summary>
     public int Commands => _waiting.Count;
 
@@ -34,6 +36,8 @@ internal sealed class PendingBatch(long number, long head, LeafBatch.Builder lea
     public bool Holds(CommandKey key) => _byKey.ContainsKey(key);
 
     public bool IsEmpty => _events.Count == 0 && _commands.Count == 0;
+
+    public IReadOnlyList<NewCommand> Keyed => _commands;
 
     public IReadOnlyList<DueSnapshot> Snapshots => _snapshots;
 

@@ -66,11 +66,14 @@ internal class StateCache(IEventStore store, EventCatalog catalog, int capacity)
     }
 
     /// <summary>Reads states that are not in memory.</summary>
+    /// <param name="missing">Which.</param>
+    /// <param name="head">The last position that this writer knows of. An event after it is another writer's: what is here already is out of date then.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
     /// <returns>Those whose streams do not fold, with the reason: only the commands that read them suffer.</returns>
-    public async Task<IReadOnlyDictionary<StateRef, Exception>> LoadAsync(IReadOnlyCollection<StateRef> missing, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<StateRef, Exception>> LoadAsync(IReadOnlyCollection<StateRef> missing, long head, CancellationToken cancellationToken)
     {
         var unreadable = new ConcurrentDictionary<StateRef, Exception>();
-        var loaded = new (StateRef Reference, long Version, object State)[missing.Count];
+        var loaded = new (StateRef Reference, long Version, long Position, object State)[missing.Count];
         await Parallel.ForEachAsync(
             missing.Select((reference, index) => (reference, index)),
             new ParallelOptions { MaxDegreeOfParallelism = ParallelLoads, TaskScheduler = TaskScheduler.Current, CancellationToken = cancellationToken },
@@ -78,8 +81,8 @@ internal class StateCache(IEventStore store, EventCatalog catalog, int capacity)
             {
                 try
                 {
-                    var (version, state) = await FoldLoader.LoadAsync(store, catalog, item.reference, ct);
-                    loaded[item.index] = (item.reference, version, state);
+                    var (version, position, state) = await FoldLoader.LoadAsync(store, catalog, item.reference, ct);
+                    loaded[item.index] = (item.reference, version, position, state);
                 }
                 catch (Exception e) when (e is UnknownEventTypeException or UnreadableEventException or InvalidOperationException or JsonException)
                 {
@@ -87,8 +90,13 @@ internal class StateCache(IEventStore store, EventCatalog catalog, int capacity)
                 }
             });
 
-        foreach (var (reference, version, state) in loaded)
+        foreach (var (reference, version, position, state) in loaded)
         {
+            if (position > head)
+            {
+                throw new ConcurrencyException($"{reference.Stream} has an event at position {position}; this writer knows of none after {head}.");
+            }
+
             if (state is not null)
             {
                 Put(reference, version, state);
@@ -253,23 +261,28 @@ internal sealed record DueSnapshot(StreamId Stream, IFold Fold, long Version, ob
 /// <summary>Folds a stream from its newest snapshot and the events after it.</summary>
 public static class FoldLoader
 {
-    /// <returns>The stream's version and the state at it.</returns>
-    public static async Task<(long Version, object State)> LoadAsync(
+    /// <returns>The stream's version, the position of its last event (0 without one), and the state there.</returns>
+    public static async Task<(long Version, long Position, object State)> LoadAsync(
         IEventStore store, EventCatalog catalog, StateRef reference, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(store);
         ArgumentNullException.ThrowIfNull(catalog);
         var (stream, fold) = reference;
         var snapshot = fold.SnapshotEvery > 0 ? await store.LoadSnapshotAsync(stream, fold, cancellationToken) : null;
-        var version = snapshot?.Version ?? 0;
+        var (version, position) = (snapshot?.Version ?? 0, 0L);
         var state = snapshot is null ? fold.Initial : fold.Load(snapshot.State.Span);
-        await foreach (var stored in store.ReadStreamAsync(stream, version, cancellationToken))
+        // From the snapshot's own last event on, which tells its position.
+        await foreach (var stored in store.ReadStreamAsync(stream, Math.Max(0, version - 1), cancellationToken))
         {
-            state = fold.Apply(state, catalog.Decode(stored).Data);
-            version = stored.Version;
+            position = stored.Position;
+            if (stored.Version > version)
+            {
+                state = fold.Apply(state, catalog.Decode(stored).Data);
+                version = stored.Version;
+            }
         }
 
-        return (version, state);
+        return (version, position, state);
     }
 
     /// <summary>The state as it was: after the last event at or before <paramref name="until"/> (a position, a time).</summary>

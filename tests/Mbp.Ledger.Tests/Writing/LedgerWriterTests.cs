@@ -170,6 +170,84 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         Assert.Equal([1L, 2, 3], _published.Select(e => e.Position));
     }
 
+    // Found by the simulation: a batch without events had nothing to be recognized by.
+    [Theory]
+    [InlineData(CommitFault.LostAfterCommit)]
+    [InlineData(CommitFault.LostBeforeCommit)]
+    public async Task An_unknown_outcome_of_keys_alone_is_settled_too(CommitFault fault)
+    {
+        var writer = await WriterAsync();
+        var once = 1;
+        _log.Faults = batch => Interlocked.Exchange(ref once, 0) == 1 ? fault : Count(batch);
+        var error = await ErrorAsync(Send(writer, Counter.Add("a", 0), "so"));
+        Assert.Equal(fault == CommitFault.LostAfterCommit, error is null);
+        await UntilAsync(() => writer.IsWriter);
+        Assert.Equal(error is null, (await Send(writer, Counter.Add("a", 0), "so")).Replayed);
+    }
+
+    // Found by the simulation.
+    [Fact]
+    public async Task A_commit_that_is_found_is_published_once_even_if_the_lease_cannot_be_given_back()
+    {
+        var store = new Away(_log) { IsDeaf = true };
+        var writer = await WriterAsync(store: store);
+        var once = 1;
+        _log.Faults = batch => Interlocked.Exchange(ref once, 0) == 1 ? CommitFault.LostAfterCommit : Count(batch);
+        await Send(writer, Counter.Add("a", 1));
+        await UntilAsync(() => writer.IsWriter);
+        await Send(writer, Counter.Add("a", 1));
+        Assert.Equal([1L, 2], _published.Select(e => e.Position));
+    }
+
+    // Found by the simulation: the writer kept the lease and never answered anybody again.
+    [Fact]
+    public async Task A_failure_that_nobody_foresaw_ends_with_an_answer_and_a_new_lease()
+    {
+        var writer = await WriterAsync();
+        Exception? next = new TimeoutException("nobody foresaw this");
+        _log.Faults = batch => Interlocked.Exchange(ref next, null) is { } failure ? throw failure : Count(batch);
+        // Sent together, so that one waits for the outcome of the other.
+        var sent = new[] { ErrorAsync(Send(writer, Counter.Add("a", 1), "k")), ErrorAsync(Send(writer, Counter.Add("a", 1), "k")) };
+        Assert.All(await Task.WhenAll(sent), error => Assert.True(error is null or LedgerBusyException or NotWriterException));
+        await UntilAsync(() => writer.IsWriter);
+        next = new ArgumentException("the batch is one that no store could hold");
+        Assert.IsType<ArgumentException>(await ErrorAsync(Send(writer, Counter.Add("b", 1))));
+        await UntilAsync(() => writer.IsWriter);
+        await Send(writer, Counter.Add("b", 2));
+        Assert.Equal([2], await CountedAsync("b"));
+    }
+
+    // Found by the simulation: nothing was written, so no fence stood in the way of an answer that no position of the ledger would give.
+    [Fact]
+    public async Task A_writer_that_lost_its_lease_unawares_does_not_decide_on_what_its_successor_wrote()
+    {
+        var store = new Away(_log) { IsDeaf = true };
+        var writer = await WriterAsync(store: store);
+        await Send(writer, Counter.Add("a", 1));
+        _log.BreakLease();
+        var other = _log.TryAcquire("other")!;
+        _log.Append(other, new Batch(Given.Event(Counter.Stream("b"), 1, """{"by":1000,"at":"2025-09-10T12:00:00Z"}""", _clock.Now, "counted")));
+        Assert.IsType<LedgerBusyException>(await ErrorAsync(Send(writer, Counter.Add("b", 1))));
+    }
+
+    // Found by the simulation.
+    [Fact]
+    public async Task A_repeated_command_whose_answer_is_being_read_is_answered_before_the_writer_goes()
+    {
+        var store = new Away(_log);
+        var writer = await WriterAsync(store: store);
+        await Send(writer, Counter.Add("a", 1), "k");
+        store.Reading = new TaskCompletionSource();
+        var again = Send(writer, Counter.Add("a", 1), "k");
+        await Send(writer, Counter.Add("a", 1));
+        var going = writer.DisposeAsync().AsTask();
+        await UntilAsync(() => _log.TryAcquire("next") is not null);
+        Assert.NotSame(going, await Task.WhenAny(going, Task.Delay(200)));
+        store.Reading.SetResult();
+        await going;
+        Assert.True(again.IsCompleted && (await again).Replayed);
+    }
+
     [Fact]
     public async Task A_store_that_stays_away_leaves_the_outcome_unknown()
     {
@@ -289,7 +367,8 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         var store = new Away(_log);
         var second = await WriterAsync(store: store);
         await Send(second, Counter.Add("a", 1));
-        Assert.Equal([20], store.ReadAfter);
+        // From the snapshot's own event on, whose position says whose it is.
+        Assert.Equal([19], store.ReadAfter);
         Assert.Equal(Counter.TooFar, (await Send(second, Counter.Add("a", 975))).Rejection);
         Assert.Null((await Send(second, Counter.Add("a", 974))).Rejection);
     }
@@ -482,7 +561,16 @@ public sealed class LedgerWriterTests : IAsyncDisposable
 
         public ConcurrentQueue<long> ReadAfter { get; } = new();
 
-        public Task<Lease?> TryAcquireAsync(string holder, CancellationToken cancellationToken) => IsAway ? throw new StoreUnavailableException("away") : _inner.TryAcquireAsync(holder, cancellationToken);
+        /// <summary>Its leases do not hear that they are lost, and their end is reported as a failure.</summary>
+        public bool IsDeaf { get; init; }
+
+        /// <summary>What the reading of a range waits for.</summary>
+        public TaskCompletionSource? Reading { get; set; }
+
+        public async Task<Lease?> TryAcquireAsync(string holder, CancellationToken cancellationToken) =>
+            IsAway ? throw new StoreUnavailableException("away")
+            : await _inner.TryAcquireAsync(holder, cancellationToken) is { } lease ? (IsDeaf ? new DeafLease(lease) : lease)
+            : null;
 
         public Task<string?> HolderAsync(CancellationToken cancellationToken) => _inner.HolderAsync(cancellationToken);
 
@@ -494,7 +582,7 @@ public sealed class LedgerWriterTests : IAsyncDisposable
                 await _inner.AppendAsync(lease, foreign);
             }
 
-            return await _inner.AppendAsync(lease, batch);
+            return await _inner.AppendAsync((lease as DeafLease)?.Inner ?? lease, batch);
         }
 
         public IAsyncEnumerable<StoredEvent> ReadStreamAsync(StreamId stream, long afterVersion, CancellationToken cancellationToken)
@@ -507,8 +595,15 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken cancellationToken) =>
             IsAway ? throw new StoreUnavailableException("away") : _inner.ReadAllAsync(afterPosition, cancellationToken);
 
-        public IAsyncEnumerable<StoredEvent> ReadRangeAsync(long afterPosition, long toPosition, CancellationToken cancellationToken) =>
-            IsAway ? throw new StoreUnavailableException("away") : _inner.ReadRangeAsync(afterPosition, toPosition, cancellationToken);
+        public async IAsyncEnumerable<StoredEvent> ReadRangeAsync(
+            long afterPosition, long toPosition, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            await (Reading?.Task ?? Task.CompletedTask);
+            await foreach (var stored in IsAway ? throw new StoreUnavailableException("away") : _inner.ReadRangeAsync(afterPosition, toPosition, cancellationToken))
+            {
+                yield return stored;
+            }
+        }
 
         public Task<long> HeadAsync(CancellationToken cancellationToken) => _inner.HeadAsync(cancellationToken);
 
@@ -519,5 +614,25 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         public Task SaveSnapshotAsync(Snapshot snapshot, CancellationToken cancellationToken) => _inner.SaveSnapshotAsync(snapshot, cancellationToken);
 
         public Task<IReadOnlyDictionary<CommandKey, CommandRecord>> FindCommandsAsync(IReadOnlyCollection<CommandKey> keys, CancellationToken cancellationToken) => _inner.FindCommandsAsync(keys, cancellationToken);
+    }
+    private sealed class DeafLease(Lease inner) : Lease
+    {
+        public Lease Inner => inner;
+
+        public override long Epoch => inner.Epoch;
+
+        public override long Position => inner.Position;
+
+        public override Instant At => inner.At;
+
+        public override CancellationToken Lost => CancellationToken.None;
+
+        public override void Abort() => inner.Abort();
+
+        public override async ValueTask DisposeAsync()
+        {
+            await inner.DisposeAsync();
+            throw new StoreUnavailableException("The session was gone already.");
+        }
     }
 }
