@@ -6,6 +6,7 @@ using Mbp.Domain.Markets;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
+using Mbp.Ledger.Merkle;
 using Mbp.Ledger.Writing;
 using NodaTime;
 
@@ -60,7 +61,8 @@ internal sealed class TradeBatches
             commands.Add(new NewCommand(new CommandKey("op-1", $"append-{++_number:000000000000}"), hash, first, events.Count - first, _at));
         }
 
-        return new Batch(events, commands, []);
+        // Made while a batch is decided, so they are part of no append.
+        return new Batch(events, commands, []) { Leaves = LeafBatch.Of(events) };
     }
 
     private void Decide(Operation operation, List<NewEvent> events)
