@@ -43,9 +43,10 @@ public sealed class HostFixture : IAsyncLifetime
     }
 
     /// <summary>Starts the host again, on the same database.</summary>
-    public async Task RestartAsync(MbpOptions? options = null)
+    public async Task RestartAsync(MbpOptions? options = null, Action? whileStopped = null)
     {
         await StopAsync();
+        whileStopped?.Invoke();
         await StartAsync(options);
     }
 
