@@ -10,7 +10,7 @@ internal class BatchCommitter(
     {
         if (pending.IsEmpty)
         {
-            pending.Complete(pending.LastPosition);
+            pending.Complete(pending.Record(pending.LastPosition));
             return;
         }
 
@@ -112,7 +112,10 @@ internal class BatchCommitter(
 
     private void Publish(PendingBatch pending, long position)
     {
-        committed(pending.Complete(position, Sign(pending, position)));
+        // Read models first: whoever is answered may read at once.
+        var recorded = pending.Record(position);
+        committed(recorded);
+        pending.Complete(recorded, Sign(pending, position));
         foreach (var snapshot in pending.Snapshots)
         {
             _ = Task.Factory.StartNew(() => SaveAsync(snapshot), CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Current);

@@ -104,8 +104,8 @@ internal sealed class PendingBatch(long number, long head, LeafBatch.Builder lea
     public BatchReceipts? Sign(IBatchSigner? signer, long position) =>
         signer is null || _batch is null || _events.Count == 0 ? null : new BatchReceipts(signer, _batch.Leaves, position - _events.Count + 1);
 
-    /// <summary>Tells everybody, now that the batch is durable and its last event is at <paramref name="position"/>.</summary>
-    public IReadOnlyList<Recorded> Complete(long position, BatchReceipts? receipts = null)
+    /// <summary>The events as they are stored, now that the last of them is at <paramref name="position"/>.</summary>
+    public Recorded[] Record(long position)
     {
         var first = position - _events.Count + 1;
         var recorded = new Recorded[_events.Count];
@@ -117,6 +117,13 @@ internal sealed class PendingBatch(long number, long head, LeafBatch.Builder lea
                 _bodies[i]);
         }
 
+        return recorded;
+    }
+
+    /// <summary>Tells everybody, now that the batch is durable.</summary>
+    public void Complete(Recorded[] recorded, BatchReceipts? receipts = null)
+    {
+        var first = head + 1;
         foreach (var (submission, rejection, start, count, replayed) in _waiting)
         {
             submission.Complete(new CommandOutcome(
@@ -129,7 +136,6 @@ internal sealed class PendingBatch(long number, long head, LeafBatch.Builder lea
         }
 
         _settled.TrySetResult();
-        return recorded;
     }
 
     public void Fail(Exception exception)
