@@ -130,16 +130,17 @@ internal sealed class Client(Simulation simulation, string name, int number)
     {
         var (random, accounts) = (_world.Random, simulation.Scenario.Accounts);
         var account = random.Next(accounts);
+        var other = (account + 1 + random.Next(accounts - 1)) % accounts;
         return random.Next(20) switch
         {
             < 5 => Bank.Deposit(account, random.Next(1, 120)),
-            < 10 => Bank.Transfer(account, (account + 1 + random.Next(accounts - 1)) % accounts, random.Next(1, 80)),
+            < 10 => Bank.Transfer(account, other, random.Next(1, 80)),
             < 12 => Bank.Empty(account),
             < 14 => Bank.CountOn($"{random.Next(2)}", most: 12),
             < 16 => Bank.Audit(account),
             16 => Bank.Many(account, random.Next(2, 30)),
             17 => Bank.Poison(account),
-            18 => Bank.Crooked(account),
+            18 => Bank.Crooked(account, other),
             _ => Bank.Stray(account),
         };
     }

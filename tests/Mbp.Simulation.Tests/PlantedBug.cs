@@ -41,7 +41,7 @@ internal sealed class EarlyAnswer : PlantedBug
     {
         public override Task CommitAsync(Lease lease, PendingBatch pending, Func<Task> leave)
         {
-            pending.Complete(pending.LastPosition);
+            pending.Complete(pending.Record(pending.LastPosition));
             return base.CommitAsync(lease, pending, leave);
         }
     }

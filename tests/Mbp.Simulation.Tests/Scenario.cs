@@ -25,6 +25,9 @@ internal sealed record Scenario
     /// <summary>A usual way between two machines.</summary>
     public required TimeSpan Latency { get; init; }
 
+    /// <summary>What making a batch durable takes, beside the ways there and back.</summary>
+    public required TimeSpan Commit { get; init; }
+
     public required TimeSpan TickEvery { get; init; }
 
     public required WriterOptions Writer { get; init; }
@@ -84,6 +87,7 @@ internal sealed record Scenario
             Trouble = world.Between(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(15)),
             Think = TimeSpan.FromMilliseconds(Pick(1, 20, 300)),
             Latency = TimeSpan.FromMicroseconds(Pick(100, 1_000, 10_000)),
+            Commit = TimeSpan.FromMicroseconds(Pick(0, 1_000, 20_000)),
             TickEvery = TimeSpan.FromMilliseconds(Pick(200, 1_000)),
             Writer = new WriterOptions
             {
@@ -126,5 +130,5 @@ internal sealed record Scenario
 
     public override string ToString() =>
         $"{(IsQuiet ? "quiet, " : "")}{Hosts} hosts, {Clients} clients, {CommandsEach} commands each, {Accounts} accounts, queue {Writer.QueueLength}, batch {Writer.BatchCommands}, "
-        + $"cache {Writer.CachedStreams}, deadline {Writer.Deadline.TotalMilliseconds} ms, lease retry {Writer.LeaseRetry.TotalMilliseconds} ms, latency {Latency.TotalMilliseconds} ms";
+        + $"cache {Writer.CachedStreams}, deadline {Writer.Deadline.TotalMilliseconds} ms, lease retry {Writer.LeaseRetry.TotalMilliseconds} ms, latency {Latency.TotalMilliseconds} ms, commit {Commit.TotalMilliseconds} ms";
 }

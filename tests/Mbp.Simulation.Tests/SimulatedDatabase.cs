@@ -128,7 +128,7 @@ internal class SimulatedDatabase
     private async Task<(long Head, Exception? Error)> ServeAsync(SimulatedLease lease, Batch batch)
     {
         var lost = new UnknownOutcomeException("The simulated connection broke during the commit.");
-        await Process.Delay(Way());
+        await Process.Delay(Way() + (Scenario.Commit * World.Random.NextDouble()));
         if (Strikes(Scenario.Slow))
         {
             World.Say("database", $"stands still over the commit of epoch {lease.Epoch}");

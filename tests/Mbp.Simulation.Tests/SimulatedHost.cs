@@ -86,11 +86,19 @@ internal sealed class SimulatedHost
         }
     }
 
-    /// <summary>Stops in good order.</summary>
-    public async Task DrainAsync()
+    /// <summary>Begins to stop in good order.</summary>
+    public void Drain(Action afterwards)
     {
-        _world.MustBeIn(Process);
         IsDraining = true;
+        Process.Begin(async () =>
+        {
+            await DrainAsync();
+            afterwards();
+        });
+    }
+
+    private async Task DrainAsync()
+    {
         _world.Say(Process.Name, "drains");
         await _writer!.DisposeAsync();
         _world.Say(Process.Name, "has drained");

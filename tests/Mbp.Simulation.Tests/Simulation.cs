@@ -124,11 +124,7 @@ internal sealed class Simulation
         else if (Hits(Scenario.Restart) && Any() is { IsUp: true, IsDraining: false } leaver)
         {
             World.Count("host restarted in order");
-            leaver.Process.Begin(async () =>
-            {
-                await leaver.DrainAsync();
-                Follow(leaver, crashed: false);
-            });
+            leaver.Drain(afterwards: () => Follow(leaver, crashed: false));
         }
 
         bool Hits(double rate)
@@ -199,7 +195,7 @@ internal sealed class Simulation
         {
             Model.Require(host.Follower.Rows.Count > 0, $"the read model of {host.Process.Name} is empty");
             CheckRows(host);
-            host.Process.Begin(host.DrainAsync);
+            host.Drain(afterwards: () => { });
             await UntilAsync(() => host.IsGone, $"{host.Process.Name} did not stop");
         }
 

@@ -100,11 +100,11 @@ internal static class Bank
     public static Command Poison(int account) => new(
         $"poison {account}", Operation.On(Accounts.Of(AccountOf(account)), (Instant _, Account _) => throw new PoisonException()), Fails: true);
 
-    /// <summary>Its second event does not fold: nothing of it may stay, neither in the ledger nor in a state.</summary>
-    public static Command Crooked(int account) => new(
-        $"crooked {account}",
-        Operation.On(Accounts.Of(AccountOf(account)), (Instant at, Account state) => new Decision<StreamEvent>(
-            [AccountOf(account).With(new Moved(1, state.Balance + 1, at)), AccountOf(account).With(new Moved(1, state.Balance + 1_000, at))])),
+    /// <summary>Its first event folds and its second does not: nothing of it may stay, neither in the ledger nor in a state.</summary>
+    public static Command Crooked(int account, int other) => new(
+        $"crooked {account} {other}",
+        Operation.On(Accounts.Of(AccountOf(account)), Accounts.Of(AccountOf(other)), (Instant at, Account state, Account next) => new Decision<StreamEvent>(
+            [AccountOf(account).With(new Moved(1, state.Balance + 1, at)), AccountOf(other).With(new Moved(1, next.Balance + 1_000, at))])),
         Fails: true);
 
     /// <summary>It writes to a stream that it did not ask to read.</summary>
