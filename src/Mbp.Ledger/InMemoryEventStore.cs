@@ -14,6 +14,8 @@ public sealed class InMemoryEventStore(InMemoryLog log) : IEventStore
     {
     }
 
+    private readonly TaskScheduler _elsewhere = TaskScheduler.Current;
+
     /// <summary>What this host shares with the others.</summary>
     public InMemoryLog Log => log;
 
@@ -28,9 +30,8 @@ public sealed class InMemoryEventStore(InMemoryLog log) : IEventStore
     public async Task<long> AppendAsync(Lease lease, Batch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        // No caller may come to rely on an append that completes at once.
-        await Task.Yield();
-        return log.Append(lease, batch);
+        // Elsewhere, as in a database: no caller may come to rely on an append that completes at once, or on its own thread.
+        return await Task.Factory.StartNew(() => log.Append(lease, batch), CancellationToken.None, TaskCreationOptions.DenyChildAttach, _elsewhere);
     }
 
     public async IAsyncEnumerable<StoredEvent> ReadStreamAsync(StreamId stream, long afterVersion, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -4,6 +4,9 @@ namespace Mbp.Ledger.Writing;
 internal class BatchCommitter(
     IEventStore store, string holder, WriterOptions options, Action<IReadOnlyList<Recorded>> committed, Action<Exception, string> trouble, IBatchSigner? signer = null)
 {
+    // Where the writer was made, which is not where it runs: what can wait is not to hold it up.
+    private readonly TaskScheduler _beside = TaskScheduler.Current;
+
     /// <returns>When everybody in the batch has an answer.</returns>
     /// <exception cref="Exception">The batch is not in the ledger, or its lease had to be given up: everything built on it falls with it.</exception>
     public virtual async Task CommitAsync(Lease lease, PendingBatch pending, Func<Task> leave)
@@ -118,7 +121,7 @@ internal class BatchCommitter(
         pending.Complete(recorded, Sign(pending, position));
         foreach (var snapshot in pending.Snapshots)
         {
-            _ = Task.Factory.StartNew(() => SaveAsync(snapshot), CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Current);
+            _ = Task.Factory.StartNew(() => SaveAsync(snapshot), CancellationToken.None, TaskCreationOptions.DenyChildAttach, _beside);
         }
     }
 

@@ -25,6 +25,8 @@ public sealed class LedgerWriter : IAsyncDisposable
     private readonly Deadlines _deadlines;
     private readonly LeafBatch.Builder[] _leaves = [new(), new()];
     private readonly CancellationTokenSource _stopping = new();
+    private readonly WakeUp _wake = new();
+    private readonly WriterThread? _thread;
     private readonly Task _loop;
     private Lease? _lease;
     private string? _otherHolder;
@@ -68,7 +70,9 @@ public sealed class LedgerWriter : IAsyncDisposable
         _decider = new BatchDecider(store, catalog, clock, states, options, trouble);
         _deadlines = new Deadlines(options.Deadline, options.Time);
         _queue = Channel.CreateBounded<Submission>(new BoundedChannelOptions(options.QueueLength) { SingleReader = true });
-        _loop = Task.Factory.StartNew(RunAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Current).Unwrap();
+        // Under a scheduler of somebody's own, a simulation's, everything stays on that.
+        _thread = TaskScheduler.Current == TaskScheduler.Default ? new WriterThread() : null;
+        _loop = Task.Factory.StartNew(RunAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, _thread ?? TaskScheduler.Current).Unwrap();
     }
 
     /// <summary>True while this process holds the lease and takes commands.</summary>
@@ -105,6 +109,7 @@ public sealed class LedgerWriter : IAsyncDisposable
                 _stopping.IsCancellationRequested ? "The writer is shutting down." : $"{_options.QueueLength} commands are waiting already."));
         }
 
+        _wake.Call();
         _deadlines.Watch(submission);
         return submission.Answer;
     }
@@ -119,8 +124,10 @@ public sealed class LedgerWriter : IAsyncDisposable
 
         _queue.Writer.TryComplete();
         _stopping.Cancel();
+        _wake.Call();
         await _loop;
         await _deadlines.AllAnsweredAsync();
+        _thread?.Dispose();
         _deadlines.Dispose();
         _stopping.Dispose();
     }
@@ -193,34 +200,41 @@ public sealed class LedgerWriter : IAsyncDisposable
     }
 
     /// <summary>
-    /// Two batches are in hand: one is being committed while the next is decided on top of it. When the first commit fails, so does what was
-    /// built on it, and the lease is taken anew.
+    /// Two batches are in hand: one is being committed while the next is decided on top of it, as its commands come in, so that it is ready when
+    /// the commit returns. When a commit fails, so does what was built on it, and the lease is taken anew.
     /// </summary>
     private async Task ServeAsync()
     {
         var lease = _lease!;
         var taken = new List<Submission>(_options.BatchCommands);
-        using var wait = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, lease.Lost);
-        var (pending, underWay, committing) = ((PendingBatch?)null, (PendingBatch?)null, Task.CompletedTask);
+        using var lost = lease.Lost.UnsafeRegister(static wake => ((WakeUp)wake!).Call(), _wake);
+        var (pending, underWay, committing) = (Begin(lease, null), (PendingBatch?)null, Task.CompletedTask);
         try
         {
-            while (!lease.Lost.IsCancellationRequested && (taken.Count > 0 || await IsThereMoreAsync(wait.Token)))
+            while (!lease.Lost.IsCancellationRequested)
             {
-                var number = _states.BeginBatch();
-                pending = new PendingBatch(number, underWay?.LastPosition ?? lease.Position, LeavesFor(number), underWay);
-                Drain(taken);
-                await _decider.DecideAsync(taken, pending, underWay);
-                await committing;
-
-                // What came in meanwhile goes along: the next commit would otherwise carry it a whole round trip later.
-                if (pending.Commands < _options.BatchCommands && Drain(taken))
+                await TakeInAsync();
+                if (committing.IsCompleted)
                 {
-                    await _decider.DecideAsync(taken, pending, underWay: null);
+                    await committing;
+                    // What came in while that was decided goes along: it would otherwise wait for a whole commit.
+                    await TakeInAsync();
+                    if (pending.Commands > 0)
+                    {
+                        (underWay, pending) = (pending, Begin(lease, pending));
+                        committing = CommitAsync(lease, underWay);
+                        _ = CallWhenDoneAsync(committing);
+                        _states.Trim();
+                        continue;
+                    }
+
+                    if (_stopping.IsCancellationRequested && taken.Count == 0 && _queue.Reader.Count == 0)
+                    {
+                        return;
+                    }
                 }
 
-                (underWay, pending) = (pending, null);
-                committing = CommitAsync(lease, underWay, wait);
-                _states.Trim();
+                await _wake.WaitAsync();
             }
 
             await committing;
@@ -231,39 +245,36 @@ public sealed class LedgerWriter : IAsyncDisposable
 
             // Whatever went wrong above, nobody is left without an answer.
             var failure = new LedgerBusyException("What the command was decided on could not be committed; nothing of it was written. Try again.");
-            pending?.Fail(failure);
+            pending.Fail(failure);
             taken.ForEach(submission => submission.Fail(failure));
         }
-    }
 
-    private async Task CommitAsync(Lease lease, PendingBatch pending, CancellationTokenSource wait)
-    {
-        // The decider goes on at once; what the store does before its first wait must not hold it up.
-        await Task.Yield();
-        try
+        async ValueTask TakeInAsync()
         {
-            await _committer.CommitAsync(lease, pending, LeaveAsync);
-            _states.Committed(pending.Number);
-        }
-        catch
-        {
-            // Nothing can be built on this batch: the loop is not to wait for more commands.
-            wait.Cancel();
-            throw;
+            Drain(taken);
+            if (taken.Count > 0 && pending.Commands < _options.BatchCommands)
+            {
+                await _decider.DecideAsync(taken, pending, underWay);
+            }
         }
     }
 
-    private async Task<bool> IsThereMoreAsync(CancellationToken cancellationToken)
+    private PendingBatch Begin(Lease lease, PendingBatch? before)
     {
-        try
-        {
-            return await _queue.Reader.WaitToReadAsync(cancellationToken);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            // Shutting down, what was accepted into the queue is still carried out. With the lease lost, it waits for the next one.
-            return _stopping.IsCancellationRequested && _queue.Reader.Count > 0;
-        }
+        var number = _states.BeginBatch();
+        return new PendingBatch(number, before?.LastPosition ?? lease.Position, LeavesFor(number), before);
+    }
+
+    private async Task CommitAsync(Lease lease, PendingBatch pending)
+    {
+        await _committer.CommitAsync(lease, pending, LeaveAsync);
+        _states.Committed(pending.Number);
+    }
+
+    private async Task CallWhenDoneAsync(Task committing)
+    {
+        await committing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        _wake.Call();
     }
 
     // Two batches are in hand at a time, so two builders do for all of them.
@@ -274,9 +285,8 @@ public sealed class LedgerWriter : IAsyncDisposable
         return leaves;
     }
 
-    private bool Drain(List<Submission> taken)
+    private void Drain(List<Submission> taken)
     {
-        var before = taken.Count;
         while (taken.Count < _options.BatchCommands && _queue.Reader.TryRead(out var submission))
         {
             if (submission.TryTake())
@@ -284,7 +294,5 @@ public sealed class LedgerWriter : IAsyncDisposable
                 taken.Add(submission);
             }
         }
-
-        return taken.Count > before;
     }
 }
