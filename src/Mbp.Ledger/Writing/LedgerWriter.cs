@@ -217,8 +217,12 @@ public sealed class LedgerWriter : IAsyncDisposable
                 if (committing.IsCompleted)
                 {
                     await committing;
-                    // What came in while that was decided goes along: it would otherwise wait for a whole commit.
-                    await TakeInAsync();
+                    if (_queue.Reader.Count > pending.Commands)
+                    {
+                        // More came in than is ready: that goes along, or the commit would be a small one and all of them wait for it.
+                        await TakeInAsync();
+                    }
+
                     if (pending.Commands > 0)
                     {
                         (underWay, pending) = (pending, Begin(lease, pending));
