@@ -183,7 +183,7 @@ public sealed class PostgresEventStore : IEventStore, IAsyncDisposable
         do
         {
             await using var command = _queries.CreateCommand(
-                "DELETE FROM ledger_command WHERE ctid = ANY (ARRAY(SELECT ctid FROM ledger_command WHERE at < $1 ORDER BY at LIMIT $2))");
+                "DELETE FROM ledger_command WHERE ctid = ANY (ARRAY(SELECT ctid FROM ledger_command WHERE at < $1 LIMIT $2))");
             command.Parameters.AddRange(new NpgsqlParameter[] {new() { Value = before.ToTimestamp() }, new() { Value = ForgetAtATime } });
             some = await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             all += some;
