@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Mbp.Ledger.Writing;
 
 /// <summary>
@@ -8,8 +6,10 @@ namespace Mbp.Ledger.Writing;
 /// </summary>
 internal sealed class WriterThread : TaskScheduler, IDisposable
 {
-    private readonly BlockingCollection<Task> _tasks = [];
+    // A plain monitor: what ships for this spins before it sleeps, and at a hundred commands a second that is most of what the thread would do.
+    private readonly Queue<Task> _tasks = new();
     private readonly Thread _thread;
+    private bool _ended;
 
     public WriterThread()
     {
@@ -20,22 +20,58 @@ internal sealed class WriterThread : TaskScheduler, IDisposable
     public override int MaximumConcurrencyLevel => 1;
 
     /// <summary>Ends the thread once all that was queued has run.</summary>
-    public void Dispose() => _tasks.CompleteAdding();
+    public void Dispose()
+    {
+        lock (_tasks)
+        {
+            _ended = true;
+            Monitor.Pulse(_tasks);
+        }
+    }
 
-    protected override void QueueTask(Task task) => _tasks.Add(task);
+    protected override void QueueTask(Task task)
+    {
+        lock (_tasks)
+        {
+            _tasks.Enqueue(task);
+            Monitor.Pulse(_tasks);
+        }
+    }
 
     protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) =>
         !taskWasPreviouslyQueued && Thread.CurrentThread == _thread && TryExecuteTask(task);
 
-    protected override IEnumerable<Task> GetScheduledTasks() => _tasks;
+    protected override IEnumerable<Task> GetScheduledTasks()
+    {
+        lock (_tasks)
+        {
+            return [.. _tasks];
+        }
+    }
 
     private void Run()
     {
-        foreach (var task in _tasks.GetConsumingEnumerable())
+        while (Next() is { } task)
         {
             TryExecuteTask(task);
         }
+    }
 
-        _tasks.Dispose();
+    private Task? Next()
+    {
+        lock (_tasks)
+        {
+            while (_tasks.Count == 0)
+            {
+                if (_ended)
+                {
+                    return null;
+                }
+
+                Monitor.Wait(_tasks);
+            }
+
+            return _tasks.Dequeue();
+        }
     }
 }
