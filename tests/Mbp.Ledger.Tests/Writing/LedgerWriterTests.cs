@@ -440,6 +440,26 @@ public sealed class LedgerWriterTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_hundred_thousand_streams_pass_through_a_cache_of_a_thousand()
+    {
+        const int streams = 100_000, cached = 1_000, atOnce = 2_000;
+        var options = new WriterOptions { CachedStreams = cached };
+        var writer = await WriterAsync(options);
+        var largest = 0;
+        for (var done = 0; done < streams; done += atOnce)
+        {
+            await Task.WhenAll(Enumerable.Range(done, atOnce).Select(i => Send(writer, Counter.Add($"s{i}", 1))));
+            largest = Math.Max(largest, writer.CachedStreams);
+        }
+
+        // What is decided and not yet durable stays whatever the bound says: at most two batches.
+        Assert.InRange(largest, cached, cached + (2 * options.BatchCommands));
+        // And those that had to go are what they were.
+        var again = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Send(writer, Counter.Add($"s{i * 499}", 1))));
+        Assert.All(again, answer => Assert.Equal(2, answer.Events[0].Version));
+    }
+
+    [Fact]
     public async Task Every_command_of_a_batch_has_a_receipt_under_one_signature()
     {
         var signer = new CountingSigner();
