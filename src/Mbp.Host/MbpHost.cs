@@ -86,6 +86,7 @@ public static class MbpHost
         services.AddSingleton<ViewCheckpoint>().AddHostedService<ViewKeeper>();
         services.AddSingleton<LiveLedger>().AddHostedService(s => s.GetRequiredService<LiveLedger>());
         services.AddSingleton(MakeWriter);
+        services.AddSingleton<WriterMetrics>();
         services.AddSingleton<Commands>().AddSingleton<Reads>();
         services.AddSingleton<TemplateSeeder>().AddHostedService(s => s.GetRequiredService<TemplateSeeder>());
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
@@ -112,6 +113,7 @@ public static class MbpHost
         var app = builder.Build();
         // It listens from the start: what happened before the first scrape counts, too.
         app.Services.GetRequiredService<PrometheusPage>();
+        app.Services.GetRequiredService<WriterMetrics>();
         // Every service here is a singleton: a scope made for each request would hold nothing.
         app.Use((http, next) =>
         {

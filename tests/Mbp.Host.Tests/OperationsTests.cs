@@ -71,6 +71,9 @@ public sealed partial class OperationsTests(HostFixture fixture) : IClassFixture
             }
         }
 
+        Assert.Contains("\nledger_leading 1\n", answer.Text, StringComparison.Ordinal);
+        Assert.Contains("\nledger_queue_length 4096\n", answer.Text, StringComparison.Ordinal);
+        Assert.Contains("\nledger_queue_depth 0\n", answer.Text, StringComparison.Ordinal);
         Assert.Equal("counter", types["trades_total"]);
         Assert.Equal("histogram", types.FirstOrDefault(type => type.Key.StartsWith("http_server_request_duration", StringComparison.Ordinal)).Value);
     }

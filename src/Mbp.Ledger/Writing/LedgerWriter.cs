@@ -86,6 +86,9 @@ public sealed class LedgerWriter : IAsyncDisposable
 
     public int QueueDepth => _queue.Reader.Count;
 
+    /// <summary>How many commands may wait.</summary>
+    public int QueueLength => _options.QueueLength;
+
     public int CachedStreams => _states.Count;
 
     /// <summary>Decides and commits one command.</summary>
