@@ -93,9 +93,9 @@ internal sealed class PostgresLease : Lease
         {
             return;
         }
-        catch (NpgsqlException)
+        catch (Exception)
         {
-            // The session is gone, and the lock with it.
+            // The session is gone, and the lock with it; or it is in no state to vouch for the lease, which comes to the same.
         }
 
         await _lost.CancelAsync().ConfigureAwait(false);

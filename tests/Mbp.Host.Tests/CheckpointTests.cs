@@ -36,6 +36,39 @@ public sealed class CheckpointTests(HostFixture fixture) : IClassFixture<HostFix
         Assert.Equal(before, await DigestAsync());
     }
 
+    [Fact]
+    public async Task A_key_that_was_revoked_after_the_checkpoint_stays_revoked()
+    {
+        await HistoryAsync("revoked");
+        var issued = (await fixture.Api.PostAsync("/v2/accounts/revoked/keys", new { scopes = new[] { "read" } })).Ok();
+        using var owner = fixture.Api.As(issued["apiKey"]);
+        Assert.Equal(200, (await owner.GetAsync("/v2/accounts/revoked")).Status);
+        byte[] stale = [];
+        await fixture.RestartAsync(whileStopped: () => stale = File.ReadAllBytes(FilePath));
+        (await fixture.Api.SendAsync(HttpMethod.Delete, $"/v2/accounts/revoked/keys/{issued["keyId"]}", null, null)).Ok();
+        await fixture.RestartAsync(whileStopped: () => File.WriteAllBytes(FilePath, stale));
+        using var again = fixture.Api.As(issued["apiKey"]);
+        Assert.Equal("auth.key_unknown", (await again.GetAsync("/v2/accounts/revoked")).Code);
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(FilePath));
+        }
+    }
+
+    [Fact]
+    public async Task A_key_is_in_force_with_the_answer_that_gives_it_and_out_of_force_with_the_one_that_takes_it()
+    {
+        await HistoryAsync("keyed");
+        for (var i = 0; i < 40; i++)
+        {
+            var issued = (await fixture.Api.PostAsync("/v2/accounts/keyed/keys", new { scopes = new[] { "read" } })).Ok();
+            using var owner = fixture.Api.As(issued["apiKey"]);
+            Assert.Equal(200, (await owner.GetAsync("/v2/accounts/keyed")).Status);
+            (await fixture.Api.SendAsync(HttpMethod.Delete, $"/v2/accounts/keyed/keys/{issued["keyId"]}", null, null)).Ok();
+            Assert.Equal(401, (await owner.GetAsync("/v2/accounts/keyed")).Status);
+        }
+    }
+
     [Theory]
     [InlineData("damaged")]
     [InlineData("cut")]
@@ -43,6 +76,8 @@ public sealed class CheckpointTests(HostFixture fixture) : IClassFixture<HostFix
     [InlineData("build")]
     [InlineData("ledger")]
     [InlineData("ahead")]
+    [InlineData("nothing")]
+    [InlineData("words")]
     public async Task One_that_cannot_be_trusted_is_passed_over(string fault)
     {
         var before = await HistoryAsync(fault);
@@ -66,6 +101,12 @@ public sealed class CheckpointTests(HostFixture fixture) : IClassFixture<HostFix
                     break;
                 case "ledger":
                     Change(saved => (saved["at"], Account(saved, fault)["balance"]) = ("2020-01-01T00:00:00Z", "1"));
+                    break;
+                case "nothing":
+                    Change(saved => saved["accounts"]![0]!["value"] = null);
+                    break;
+                case "words":
+                    Change(saved => saved["grantedUnits"] = "a lot");
                     break;
                 case "ahead":
                     Change(saved => (saved["position"], Account(saved, fault)["balance"]) = (1_000_000, "1"));

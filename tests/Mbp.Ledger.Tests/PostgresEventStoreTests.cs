@@ -47,14 +47,7 @@ public sealed class PostgresEventStoreTests(PostgresFixture database) : EventSto
     {
         // The writer's session dies while its commit waits: nobody can tell what became of it.
         var lease = await AcquireAsync();
-        await using var blocker = Npgsql.NpgsqlDataSource.Create(database.Superuser);
-        await using var session = await blocker.OpenConnectionAsync();
-        await using var transaction = await session.BeginTransactionAsync();
-        await using (var block = new Npgsql.NpgsqlCommand("SELECT FROM ledger_head FOR UPDATE", session))
-        {
-            await block.ExecuteNonQueryAsync();
-        }
-
+        await using var held = await HoldHeadAsync();
         var append = Store.AppendAsync(lease, new Batch(Event(Stream(), 1)));
         while ((await PostgresFixture.RowsAsync(database.Superuser, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")).Count == 0)
         {
@@ -63,7 +56,7 @@ public sealed class PostgresEventStoreTests(PostgresFixture database) : EventSto
 
         await Assert.ThrowsAsync<UnknownOutcomeException>(() => append);
         Assert.True(lease.Lost.IsCancellationRequested);
-        await transaction.RollbackAsync();
+        await held.DisposeAsync();
         await lease.DisposeAsync();
         var next = await AcquireAsync();
         Assert.Equal(next.Position + 1, await Store.AppendAsync(next, new Batch(Event(Stream(), 1))));
@@ -73,21 +66,14 @@ public sealed class PostgresEventStoreTests(PostgresFixture database) : EventSto
     public async Task A_commit_that_hangs_is_cut_off_and_the_next_lease_knows_what_became_of_it()
     {
         var lease = await AcquireAsync();
-        await using var blocker = Npgsql.NpgsqlDataSource.Create(database.Superuser);
-        await using var session = await blocker.OpenConnectionAsync();
-        await using var transaction = await session.BeginTransactionAsync();
-        await using (var block = new Npgsql.NpgsqlCommand("SELECT FROM ledger_head FOR UPDATE", session))
-        {
-            await block.ExecuteNonQueryAsync();
-        }
-
+        await using var held = await HoldHeadAsync();
         var append = Store.AppendAsync(lease, new Batch(Event(Stream(), 1)));
         await Assert.ThrowsAsync<TimeoutException>(() => append.WaitAsync(TimeSpan.FromMilliseconds(300)));
         lease.Abort();
         await Assert.ThrowsAsync<UnknownOutcomeException>(() => append.WaitAsync(TimeSpan.FromSeconds(5)));
         Assert.True(lease.Lost.IsCancellationRequested);
         await lease.DisposeAsync();
-        await transaction.RollbackAsync();
+        await held.DisposeAsync();
 
         // It did not come through, and it never will.
         var next = await AcquireAsync();
@@ -211,6 +197,16 @@ public sealed class PostgresEventStoreTests(PostgresFixture database) : EventSto
         await using var other = new PostgresEventStore(database.Connections, "second");
         var refused = await Assert.ThrowsAsync<PostgresSetupException>(() => other.TryAcquireAsync("x", None));
         Assert.Contains("\"main\"", refused.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Makes every commit wait until the returned session ends.</summary>
+    private async Task<IAsyncDisposable> HoldHeadAsync()
+    {
+        var session = new Npgsql.NpgsqlConnection(database.Superuser);
+        await session.OpenAsync();
+        await using var hold = new Npgsql.NpgsqlCommand("BEGIN; SELECT FROM ledger_head FOR UPDATE", session);
+        await hold.ExecuteNonQueryAsync();
+        return session;
     }
 
     // The way Marten does it: a number from the sequence, the stream's version, the event.

@@ -1,5 +1,7 @@
+using System.Buffers;
 using System.Globalization;
 using Mbp.Ledger;
+using Mbp.Ledger.Merkle;
 using Mbp.Ledger.Writing;
 using Mbp.Simulation.Tests.Machine;
 using Mbp.Simulation.Tests.Workload;
@@ -45,6 +47,19 @@ internal sealed class Model(World world, InMemoryLog log)
         return attempt;
     }
 
+    // As an auditor would: the leaf of each event from the event as it is stored, and the salt that went with it.
+    private void CheckLeaves(LeafBatch leaves, IReadOnlyList<StoredEvent> written)
+    {
+        var entries = LeafBatch.Entries(leaves.Leaves).ToList();
+        Require(entries.Count == written.Count && leaves.Hashes.Count == written.Count, $"{entries.Count} leaves were written with {written.Count} events");
+        for (var i = 0; i < written.Count; i++)
+        {
+            var again = new ArrayBufferWriter<byte>();
+            var hash = Leaf.Write(written[i], LeafBatch.Salt(leaves.Salts, i).Span, again);
+            Require(hash == leaves.Hashes[i] && again.WrittenSpan.SequenceEqual(entries[i].Span), $"the leaf of position {written[i].Position} is not that of its event");
+        }
+    }
+
     /// <summary>The database made a batch durable.</summary>
     public void Committed(long epoch, long before, Batch batch)
     {
@@ -52,6 +67,7 @@ internal sealed class Model(World world, InMemoryLog log)
         Require(before == Head, $"a batch was written after position {before}, the log was at {Head}");
         var written = log.All(before);
         Require(written.Count == batch.Events.Count, $"{written.Count} events were written of {batch.Events.Count}");
+        CheckLeaves(batch.Leaves, written);
         for (var i = 0; i < written.Count;)
         {
             var count = 1;

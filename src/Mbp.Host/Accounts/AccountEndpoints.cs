@@ -107,7 +107,7 @@ internal static class AccountEndpoints
     }
 
     private static async Task<Results<Ok<IssueKeyResponse>, ProblemHttpResult>> IssueKeyAsync(
-        string id, IssueKeyRequest request, HttpContext http, Commands commands, CancellationToken cancellationToken)
+        string id, IssueKeyRequest request, HttpContext http, Commands commands, LiveLedger live, CancellationToken cancellationToken)
     {
         var fields = new Fields();
         var account = fields.Account("id", id);
@@ -129,11 +129,17 @@ internal static class AccountEndpoints
         var (keyId, key) = ($"k_{Guid.CreateVersion7():N}", ApiKey.Create("mbp_acc"));
         var command = On(account, at => new IssueApiKey(keyId, ApiKey.HashOf(key), [.. request.Scopes!.Select(s => s == "trade" ? ApiScope.Trade : ApiScope.Read)], at));
         var outcome = await commands.SendAsync(http, command, request, cancellationToken);
-        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new IssueKeyResponse(keyId, key, outcome.Position));
+        if (outcome.Rejection is { } rejection)
+        {
+            return Problems.From(rejection);
+        }
+
+        await InForceAsync(live, outcome, cancellationToken);
+        return TypedResults.Ok(new IssueKeyResponse(keyId, key, outcome.Position));
     }
 
     private static async Task<Results<Ok<PositionResponse>, ProblemHttpResult>> RevokeKeyAsync(
-        string id, string keyId, HttpContext http, Commands commands, CancellationToken cancellationToken)
+        string id, string keyId, HttpContext http, Commands commands, LiveLedger live, CancellationToken cancellationToken)
     {
         var fields = new Fields();
         var account = fields.Account("id", id);
@@ -143,8 +149,18 @@ internal static class AccountEndpoints
         }
 
         var outcome = await commands.SendAsync(http, On(account, at => new RevokeApiKey(keyId, at)), body: null, cancellationToken);
-        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new PositionResponse(outcome.Position));
+        if (outcome.Rejection is { } rejection)
+        {
+            return Problems.From(rejection);
+        }
+
+        await InForceAsync(live, outcome, cancellationToken);
+        return TypedResults.Ok(new PositionResponse(outcome.Position));
     }
+
+    // Keys are looked up in the read models: once the answer is out, this host knows the new key, or has forgotten the old one.
+    private static Task<LedgerView> InForceAsync(LiveLedger live, CommandOutcome outcome, CancellationToken cancellationToken) =>
+        live.AtLeastAsync(outcome.Position, TimeSpan.FromSeconds(5), cancellationToken);
 
     private static Operation On(AccountId account, Func<NodaTime.Instant, AccountCommand> command) =>
         Operation.On(AccountDecider.Decider, Account.Fold.Of(account.Stream), command);

@@ -65,7 +65,7 @@ internal static class CreateMarketEndpoints
         }
 
         var sample = command!(clock.GetCurrentInstant());
-        var view = live.Current;
+        var view = live.Present;
         var template = view.Templates.TryGetValue(request.Template!, out var known) ? new TemplateEntry.Published(known) : TemplateEntry.Initial;
         // What the market would be does not depend on who has the credits yet; whether the account has them is a field of the answer.
         var funded = new Account.Open(sample.Liquidity, []);

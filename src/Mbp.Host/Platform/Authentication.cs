@@ -57,10 +57,11 @@ internal static class Authentication
 
     private sealed class Keys(OperatorKeys operators, LiveLedger live)
     {
-        // Strangers may send as many different keys as they like; this is how many are kept.
+        // Keys come and go; beyond so many, all are forgotten and those in use are back at their next request.
         private const int KeptHashes = 10_000;
 
         private readonly ConcurrentDictionary<string, string> _hashes = new(StringComparer.Ordinal);
+        private int _kept;
 
         public ProblemHttpResult? WhyNot(HttpContext http, IReadOnlyList<KeyNeeded> needed)
         {
@@ -71,12 +72,10 @@ internal static class Authentication
                 return Problems.Make(401, "auth.key_missing", "Send 'Authorization: Bearer KEY'. The operators' keys are in the data folder: api-key and api-key-2.");
             }
 
-            // A caller sends the same header with every request. Only its hash is remembered; whether that key is in force is asked each time.
-            if (!_hashes.TryGetValue(header, out var hash))
-            {
-                hash = ApiKey.HashOf(header[Scheme.Length..].Trim());
-            }
-
+            // A caller sends the same key with every request. Only its hash is remembered; whether that key is in force is asked each time.
+            var key = header.AsSpan(Scheme.Length).Trim();
+            var isKnown = _hashes.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(key, out var hash);
+            hash ??= ApiKey.HashOf(key.ToString());
             var principal = operators.Find(hash) ?? Owner(hash);
             if (principal is null)
             {
@@ -84,16 +83,28 @@ internal static class Authentication
                 return Problems.Make(401, "auth.key_unknown", "This key is not known, or was revoked.");
             }
 
-            if (_hashes.Count < KeptHashes)
+            if (!isKnown)
             {
-                _hashes.TryAdd(header, hash);
+                Keep(key.ToString(), hash);
             }
 
             principal.AttachTo(http);
             return principal.IsOperator || !needed.Contains(KeyNeeded.Operators) ? null : Forbidden("auth.operators_only", "This route is for operators.");
         }
 
-        private Principal? Owner(string hash) => live.Current.KeysByHash.GetValueOrDefault(hash) is { } key
+        private void Keep(string key, string hash)
+        {
+            if (Interlocked.Increment(ref _kept) > KeptHashes)
+            {
+                _hashes.Clear();
+                Volatile.Write(ref _kept, 1);
+            }
+
+            _hashes.TryAdd(key, hash);
+        }
+
+        // Asked of a view that is not at the head yet, a revoked key would be in force and a new one unknown.
+        private Principal? Owner(string hash) => live.Present.KeysByHash.GetValueOrDefault(hash) is { } key
             ? new Principal(key.Account.Value, key.Account, key.Scopes.Contains(ApiScope.Trade))
             : null;
     }

@@ -15,7 +15,7 @@ internal sealed class Commands(LedgerWriter writer)
     private const int LongestKey = 200;
 
     private static readonly Rejection BadKey = new(
-        RejectionKind.Invalid, "idempotency.bad_key", $"Idempotency-Key has 1 to {LongestKey} visible ASCII characters.", KeyHeader);
+        RejectionKind.Invalid, "idempotency.bad_key", $"Idempotency-Key is given once and has 1 to {LongestKey} visible ASCII characters.", KeyHeader);
 
     // Each thread hashes one body at a time.
     [ThreadStatic]
@@ -36,7 +36,7 @@ internal sealed class Commands(LedgerWriter writer)
         if (http.Request.Headers.TryGetValue(KeyHeader, out var given))
         {
             var text = given.ToString();
-            if (text.Length is 0 or > LongestKey || text.AsSpan().ContainsAnyExceptInRange('!', '~'))
+            if (given.Count > 1 || text.Length is 0 or > LongestKey || text.AsSpan().ContainsAnyExceptInRange('!', '~'))
             {
                 return new CommandOutcome(BadKey, 0, []);
             }

@@ -26,7 +26,8 @@ internal sealed class Failures(ILogger<Failures> log) : IExceptionHandler
             NotWriterException e => NotWriter(e),
             UnknownOutcomeException e => Problems.Details(503, "ledger.unknown_outcome", e.Message),
             NpgsqlException => Problems.Details(503, "ledger.unavailable", "The database does not answer; nothing was read or written."),
-            ReadBehindException e => Problems.Details(503, "reads.behind", e.Message, new FieldError("min_position", e.Message)),
+            ReadBehindException { Field: { } field } e => Problems.Details(503, "reads.behind", e.Message, new FieldError(field, e.Message)),
+            ReadBehindException e => Problems.Details(503, "reads.behind", e.Message),
             _ => Bug(exception),
         };
 

@@ -21,7 +21,9 @@ internal sealed class LiveLedger : BackgroundService
     private readonly Channel<IReadOnlyList<Recorded>> _committed = Channel.CreateBounded<IReadOnlyList<Recorded>>(
         new BoundedChannelOptions(1_024) { SingleReader = true, FullMode = BoundedChannelFullMode.DropOldest });
 
+    // What is shown, and what is folded: the same but for the first catch-up, of which nobody is to see half.
     private volatile LedgerView _current = LedgerView.Empty;
+    private LedgerView _folded = LedgerView.Empty;
     private volatile Exception? _fault;
     private TaskCompletionSource _moved = NewSignal();
 
@@ -29,6 +31,10 @@ internal sealed class LiveLedger : BackgroundService
         (_store, _catalog, _checkpoint, _log) = (store, catalog, checkpoint, log);
 
     public LedgerView Current => _current;
+
+    /// <summary>The present view for a caller. A view that is still catching up at the start would show an old state as the present one.</summary>
+    /// <exception cref="ReadBehindException">The first catch-up is under way.</exception>
+    public LedgerView Present => CaughtUp.IsCompleted ? _current : throw new ReadBehindException(_folded.Position);
 
     /// <summary>Whether this process is the writer: then commits are handed over, and asking the database for them would be waste.</summary>
     public Func<bool> IsFedHere { get; set; } = () => false;
@@ -81,12 +87,12 @@ internal sealed class LiveLedger : BackgroundService
             {
                 if (!started)
                 {
-                    Publish(await _checkpoint.LoadAsync(stoppingToken).ConfigureAwait(false));
-                    (started, StartedAt) = (true, _current.Position);
+                    _folded = await _checkpoint.LoadAsync(stoppingToken).ConfigureAwait(false);
+                    (started, StartedAt) = (true, _folded.Position);
                 }
 
                 await CatchUpAsync(stoppingToken).ConfigureAwait(false);
-                _caughtUp.TrySetResult();
+                ShowFromNowOn();
                 await NextAsync(stoppingToken).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -97,8 +103,8 @@ internal sealed class LiveLedger : BackgroundService
             {
                 // A ledger that does not fold is not something to read around: say so, stay where it was, and let an operator look.
                 _fault = e;
-                _caughtUp.TrySetResult();
-                Log.FollowerStopped(_log, e, _current.Position);
+                ShowFromNowOn();
+                Log.FollowerStopped(_log, e, _folded.Position);
                 return;
             }
             catch (Exception e)
@@ -113,27 +119,27 @@ internal sealed class LiveLedger : BackgroundService
     private async Task NextAsync(CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var elsewhere = IsFedHere() ? Task.Delay(SelfCheck, stop.Token) : _store.WaitBeyondAsync(_current.Position, stop.Token);
+        var elsewhere = IsFedHere() ? Task.Delay(SelfCheck, stop.Token) : _store.WaitBeyondAsync(_folded.Position, stop.Token);
         try
         {
             while (true)
             {
                 while (_committed.Reader.TryRead(out var batch))
                 {
-                    var fresh = batch.Count > 0 && batch[0].Position <= _current.Position
-                        ? [.. batch.Where(e => e.Position > _current.Position)]
+                    var fresh = batch.Count > 0 && batch[0].Position <= _folded.Position
+                        ? [.. batch.Where(e => e.Position > _folded.Position)]
                         : batch;
                     if (fresh.Count == 0)
                     {
                         continue;
                     }
 
-                    if (fresh[0].Position != _current.Position + 1)
+                    if (fresh[0].Position != _folded.Position + 1)
                     {
                         return;
                     }
 
-                    Publish(_current.Apply(fresh));
+                    Publish(_folded.Apply(fresh));
                 }
 
                 var here = _committed.Reader.WaitToReadAsync(cancellationToken).AsTask();
@@ -158,11 +164,11 @@ internal sealed class LiveLedger : BackgroundService
     {
         // Pages end between commands, so that a reader never sees half of one.
         var page = new List<Recorded>(CatchUpPage);
-        await foreach (var stored in _store.ReadAllAsync(_current.Position, cancellationToken).ConfigureAwait(false))
+        await foreach (var stored in _store.ReadAllAsync(_folded.Position, cancellationToken).ConfigureAwait(false))
         {
             if (page.Count >= CatchUpPage && page[^1].Stored.CausationId != stored.CausationId)
             {
-                Publish(_current.Apply(page));
+                Publish(_folded.Apply(page));
                 page.Clear();
             }
 
@@ -171,11 +177,29 @@ internal sealed class LiveLedger : BackgroundService
 
         if (page.Count > 0)
         {
-            Publish(_current.Apply(page));
+            Publish(_folded.Apply(page));
+        }
+    }
+
+    private void ShowFromNowOn()
+    {
+        if (!_caughtUp.Task.IsCompleted)
+        {
+            Show(_folded);
+            _caughtUp.TrySetResult();
         }
     }
 
     private void Publish(LedgerView view)
+    {
+        _folded = view;
+        if (_caughtUp.Task.IsCompleted)
+        {
+            Show(view);
+        }
+    }
+
+    private void Show(LedgerView view)
     {
         _current = view;
         Interlocked.Exchange(ref _moved, NewSignal()).TrySetResult();
@@ -185,5 +209,19 @@ internal sealed class LiveLedger : BackgroundService
 }
 
 /// <summary>The read models did not reach the asked position in time.</summary>
-public sealed class ReadBehindException(long asked, long present)
-    : Exception($"The read models are at position {present}; {asked} was asked for and did not arrive in time.");
+public sealed class ReadBehindException : Exception
+{
+    public ReadBehindException(long asked, long present)
+        : base($"The read models are at position {present}; {asked} was asked for and did not arrive in time.")
+    {
+        Field = "min_position";
+    }
+
+    public ReadBehindException(long present)
+        : base($"The host has just started: its read models are at position {present} and not at the ledger's head yet. Commands are not affected.")
+    {
+    }
+
+    /// <summary>The request's field that could not be met; null where nothing was asked that could.</summary>
+    public string? Field { get; }
+}

@@ -58,6 +58,8 @@ internal sealed class PrometheusPage : IDisposable
 
     private static string KindOf(Instrument instrument) => instrument.GetType().Name switch
     {
+        // .NET declares these two as counters, and they go up and down.
+        _ when instrument.Name is "dotnet.thread_pool.queue.length" or "dotnet.thread_pool.thread.count" => "gauge",
         var n when n.StartsWith("Histogram", StringComparison.Ordinal) => "histogram",
         var n when n.StartsWith("Counter", StringComparison.Ordinal) => "counter",
         var n when n.StartsWith("ObservableCounter", StringComparison.Ordinal) => "counter_total",

@@ -28,7 +28,7 @@ internal sealed class Reads(LiveLedger live, IEventStore store, EventCatalog cat
     {
         if (!request.Query.TryGetValue("min_position", out var text))
         {
-            return (live.Current, null);
+            return (live.Present, null);
         }
 
         return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var position)

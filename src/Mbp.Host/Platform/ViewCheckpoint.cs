@@ -26,7 +26,7 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
     public async Task SaveAsync(LedgerView view, CancellationToken cancellationToken)
     {
         var next = $"{_path}.tmp";
-        await using (var file = File.Create(next))
+        await using (var file = new FileStream(next, OnlyOurs()))
         await using (var packed = new GZipStream(file, CompressionLevel.Fastest))
         {
             await JsonSerializer.SerializeAsync(packed, Saved.Of(view), LedgerJson.Options, cancellationToken).ConfigureAwait(false);
@@ -59,12 +59,25 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
 
             Log.CheckpointPassedOver(log, null, "it is of another build or another ledger");
         }
-        catch (Exception e) when (e is IOException or JsonException or InvalidDataException or UnauthorizedAccessException or ArgumentException or OverflowException)
+        catch (Exception e) when (e is not (OperationCanceledException or Npgsql.NpgsqlException))
         {
+            // Whatever is in it: a cache is no reason not to start.
             Log.CheckpointPassedOver(log, e, "it is damaged");
         }
 
         return LedgerView.Empty;
+    }
+
+    // It has balances and the hashes of keys in it.
+    private static FileStreamOptions OnlyOurs()
+    {
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        return options;
     }
 
     private async Task<bool> IsOfThisLedgerAsync(Saved saved, CancellationToken cancellationToken)

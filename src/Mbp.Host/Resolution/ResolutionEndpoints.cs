@@ -116,7 +116,7 @@ internal static class ResolutionEndpoints
         }
 
         // The terms never change, so the view's are good even when it lags; a market too new for the view is not closed yet either.
-        var truthRef = live.Current.Find(new MarketId(id))?.Terms?.TruthRef;
+        var truthRef = live.Present.Find(new MarketId(id))?.Terms?.TruthRef;
         var outcome = await commands.SendAsync(http, Operation(new MarketId(id), truthRef, command), body, cancellationToken);
         if (outcome.Rejection is { } rejection)
         {

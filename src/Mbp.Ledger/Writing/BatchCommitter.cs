@@ -117,7 +117,16 @@ internal class BatchCommitter(
     {
         // Read models first: whoever is answered may read at once.
         var recorded = pending.Record(position);
-        committed(recorded);
+        try
+        {
+            committed(recorded);
+        }
+        catch (Exception e)
+        {
+            // They can read it from the ledger; the callers' answers cannot wait for that.
+            trouble(e, "The read models did not take a commit over.");
+        }
+
         pending.Complete(recorded, Sign(pending, position));
         foreach (var snapshot in pending.Snapshots)
         {

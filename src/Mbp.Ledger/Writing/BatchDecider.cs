@@ -25,7 +25,8 @@ internal sealed class BatchDecider(
     /// <param name="taken">Commands in order; those that are dealt with are removed.</param>
     /// <param name="pending">The batch that they join.</param>
     /// <param name="underWay">The batch that is being committed, if there is one.</param>
-    public async Task DecideAsync(List<Submission> taken, PendingBatch pending, PendingBatch? underWay)
+    /// <param name="lost">Ends what is being read when the lease is lost: a database that hangs must not keep the writer from the next one.</param>
+    public async Task DecideAsync(List<Submission> taken, PendingBatch pending, PendingBatch? underWay, CancellationToken lost)
     {
         if (underWay is not null && MustWaitFor(underWay, taken))
         {
@@ -33,8 +34,8 @@ internal sealed class BatchDecider(
         }
 
         var reach = Reach(taken, pending);
-        var known = await KnownAsync(taken, reach);
-        var unreadable = await LoadAsync(taken, reach, pending.Head);
+        var known = await KnownAsync(taken, reach, lost);
+        var unreadable = await LoadAsync(taken, reach, pending.Head, lost);
         var done = 0;
         for (; done < reach && pending.Bytes < options.BatchBytes && pending.Commands < options.BatchCommands; done++)
         {
@@ -98,7 +99,7 @@ internal sealed class BatchDecider(
         return false;
     }
 
-    private async ValueTask<IReadOnlyDictionary<CommandKey, CommandRecord>> KnownAsync(List<Submission> taken, int reach)
+    private async ValueTask<IReadOnlyDictionary<CommandKey, CommandRecord>> KnownAsync(List<Submission> taken, int reach, CancellationToken lost)
     {
         HashSet<CommandKey>? keys = null;
         for (var i = 0; i < reach; i++)
@@ -109,11 +110,11 @@ internal sealed class BatchDecider(
             }
         }
 
-        return keys is null ? FrozenDictionary<CommandKey, CommandRecord>.Empty : await store.FindCommandsAsync(keys, CancellationToken.None);
+        return keys is null ? FrozenDictionary<CommandKey, CommandRecord>.Empty : await store.FindCommandsAsync(keys, lost);
     }
 
     /// <summary>Makes sure that the states are in memory that the commands read; nearly always they are.</summary>
-    private async ValueTask<IReadOnlyDictionary<StateRef, Exception>> LoadAsync(List<Submission> taken, int reach, long head)
+    private async ValueTask<IReadOnlyDictionary<StateRef, Exception>> LoadAsync(List<Submission> taken, int reach, long head, CancellationToken lost)
     {
         HashSet<StateRef>? missing = null;
         for (var i = 0; i < reach; i++)
@@ -128,7 +129,7 @@ internal sealed class BatchDecider(
             }
         }
 
-        return missing is null ? FrozenDictionary<StateRef, Exception>.Empty : await states.LoadAsync(missing, head, CancellationToken.None);
+        return missing is null ? FrozenDictionary<StateRef, Exception>.Empty : await states.LoadAsync(missing, head, lost);
     }
 
     private void Decide(Submission submission, PendingBatch pending)

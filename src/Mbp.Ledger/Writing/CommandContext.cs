@@ -21,8 +21,18 @@ public sealed record CommandOutcome(Rejection? Rejection, long Position, IReadOn
 {
     /// <summary>The one event of a type that the command caused.</summary>
     public TEvent? Find<TEvent>()
-        where TEvent : class =>
-        Events.Select(e => e.Data).OfType<TEvent>().FirstOrDefault();
+        where TEvent : class
+    {
+        for (var i = 0; i < Events.Count; i++)
+        {
+            if (Events[i].Data is TEvent found)
+            {
+                return found;
+            }
+        }
+
+        return null;
+    }
 }
 
 /// <summary>The writer's queue is full, or the command waited past its deadline before it was looked at. Nothing was written.</summary>

@@ -158,7 +158,10 @@ public sealed class LedgerWriter : IAsyncDisposable
 
             _states.Clear();
             await LeaveAsync();
-            await Task.Delay(_options.LeaseRetry, _options.Time, CancellationToken.None);
+            if (!_stopping.IsCancellationRequested)
+            {
+                await Task.Delay(_options.LeaseRetry, _options.Time, CancellationToken.None);
+            }
         }
 
         await LeaveAsync();
@@ -261,7 +264,7 @@ public sealed class LedgerWriter : IAsyncDisposable
             Drain(taken);
             if (taken.Count > 0 && pending.Commands < _options.BatchCommands)
             {
-                await _decider.DecideAsync(taken, pending, underWay);
+                await _decider.DecideAsync(taken, pending, underWay, lease.Lost);
             }
         }
     }

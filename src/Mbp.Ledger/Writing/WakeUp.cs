@@ -36,7 +36,7 @@ internal sealed class WakeUp : IValueTaskSource
         }
 
         // Called between the two looks.
-        Volatile.Write(ref _state, Quiet);
+        Interlocked.Exchange(ref _state, Quiet);
         return ValueTask.CompletedTask;
     }
 
@@ -48,7 +48,7 @@ internal sealed class WakeUp : IValueTaskSource
     void IValueTaskSource.GetResult(short token)
     {
         // What is called from here on is news; what was called before is looked at after this.
-        Volatile.Write(ref _state, Quiet);
+        Interlocked.Exchange(ref _state, Quiet);
         _source.GetResult(token);
     }
 }
