@@ -244,7 +244,11 @@ public sealed class LedgerWriter : IAsyncDisposable
                     }
                 }
 
-                await _wake.WaitAsync();
+                // More than one batch's worth may have come in with one call, and not all of it joins a batch: what was carried out before is answered aside.
+                if (taken.Count > 0 || _queue.Reader.Count == 0 || pending.Commands >= _options.BatchCommands)
+                {
+                    await _wake.WaitAsync();
+                }
             }
 
             await committing;

@@ -440,6 +440,16 @@ public sealed class LedgerWriterTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Repeated_commands_beyond_one_batch_are_all_answered()
+    {
+        // Found under load: none of them joins a batch, so no commit came after which the writer would have looked at the rest.
+        var writer = await WriterAsync(new WriterOptions { BatchCommands = 2 });
+        await Task.WhenAll(Enumerable.Range(0, 40).Select(i => Send(writer, Counter.Add("a", 1), $"k{i}")));
+        var again = await BlockedAsync<CommandOutcome>(writer, () => [.. Enumerable.Range(0, 40).Select(i => Send(writer, Counter.Add("a", 1), $"k{i}").WaitAsync(TimeSpan.FromSeconds(5)))]);
+        Assert.All(again, answer => Assert.True(answer.Replayed));
+    }
+
+    [Fact]
     public async Task A_hundred_thousand_streams_pass_through_a_cache_of_a_thousand()
     {
         const int streams = 100_000, cached = 1_000, atOnce = 2_000;
