@@ -98,6 +98,12 @@ public static class ExternalServer
         {
             try
             {
+                if (session.State != System.Data.ConnectionState.Open)
+                {
+                    // What two hosts do to one role at a time is an internal error of the server's, after which the session is closed here.
+                    await session.OpenAsync(cancellationToken).ConfigureAwait(false);
+                }
+
                 await using var command = new NpgsqlCommand(sql, session);
                 await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
                 return;
