@@ -1,0 +1,110 @@
+using Mbp.Domain.Units;
+using Mbp.Ledger;
+using Mbp.Ledger.Reading;
+using NodaTime;
+
+namespace Mbp.Domain.Accounts;
+
+/// <summary>A row of <c>mbp_balances</c>: what an account has at its disposal, in units.</summary>
+public sealed record BalanceRow(string AccountId, long Balance, Int128 Granted, Instant OpenedAt, Instant UpdatedAt, long Version, long Position);
+
+/// <summary>A line of an account's statement: the lines of an account add up to its balance, and each says what it was then.</summary>
+public sealed record PostingRow(long Position, string AccountId, Instant At, string Kind, long Amount, long Balance, string? MarketId, string Reference);
+
+/// <summary>What an account paid into a market and received from it, all in all: the cash side of its profit there.</summary>
+public sealed record AccountMarketRow(string AccountId, string MarketId, Int128 Paid, Int128 Received, Instant UpdatedAt, long Position);
+
+/// <summary>Balances, and every movement that made them.</summary>
+public static class BalanceTables
+{
+    public static readonly Table<BalanceRow> Balances = new Table<BalanceRow>("mbp_balances")
+        .Text("account_id", r => r.AccountId)
+        .Amount("balance", r => r.Balance)
+        .Sum("granted", r => r.Granted)
+        .Time("opened_at", r => r.OpenedAt)
+        .Time("updated_at", r => r.UpdatedAt)
+        .Whole("version", r => r.Version)
+        .Whole("position", r => r.Position)
+        .Key("account_id")
+        .Found(
+            r => new RowKey(r.AccountId),
+            read => new BalanceRow(read.Text(), read.Amount(), read.Sum(), read.Time(), read.Time(), read.Whole(), read.Whole()));
+
+    public static readonly Table<PostingRow> Postings = new Table<PostingRow>("mbp_postings")
+        .Whole("position", r => r.Position)
+        .Text("account_id", r => r.AccountId)
+        .Time("ts", r => r.At)
+        .Text("kind", r => r.Kind)
+        .Amount("amount", r => r.Amount)
+        .Amount("balance", r => r.Balance)
+        .Text("market_id", r => r.MarketId, nullable: true)
+        .Text("reference", r => r.Reference)
+        .Key("position")
+        .Index("account_id, position");
+
+    public static readonly Table<AccountMarketRow> AccountMarkets = new Table<AccountMarketRow>("mbp_account_markets")
+        .Text("account_id", r => r.AccountId)
+        .Text("market_id", r => r.MarketId)
+        .Sum("paid", r => r.Paid)
+        .Sum("received", r => r.Received)
+        .Time("updated_at", r => r.UpdatedAt)
+        .Whole("position", r => r.Position)
+        .Key("account_id", "market_id")
+        .Found(
+            r => new RowKey(r.AccountId, r.MarketId),
+            read => new AccountMarketRow(read.Text(), read.Text(), read.Sum(), read.Sum(), read.Time(), read.Whole()));
+
+    public static readonly TableProjection Projection = new(
+        "accounts", 1, [Balances, Postings, AccountMarkets],
+        recorded => recorded.Data is AccountEvent ? recorded.Stream.Key : null,
+        Reads,
+        Apply);
+
+    private static void Reads(Recorded recorded, IRowRequests requests)
+    {
+        var account = recorded.Stream.Key;
+        requests.Add(Balances, new RowKey(account));
+        if (Movement(recorded.Data) is { Market: { } market })
+        {
+            requests.Add(AccountMarkets, new RowKey(account, market));
+        }
+    }
+
+    private static void Apply(Recorded recorded, IRows rows)
+    {
+        var account = recorded.Stream.Key;
+        var row = (rows.Find(Balances, new RowKey(account)), recorded.Data) switch
+        {
+            (null, AccountOpened e) => new BalanceRow(account, 0, 0, e.At, e.At, 0, 0),
+            ({ } known, not AccountOpened) => known,
+            (null, _) => throw new InvalidOperationException($"{recorded.Data.GetType().Name} comes before account {account} is opened."),
+            _ => throw new InvalidOperationException($"Account {account} is opened twice."),
+        };
+        if (Movement(recorded.Data) is { } moved)
+        {
+            row = row with { Balance = row.Balance + moved.Units, Granted = row.Granted + (moved.Kind == "grant" ? moved.Units : 0) };
+            rows.Append(Postings, new PostingRow(recorded.Position, account, recorded.At, moved.Kind, moved.Units, row.Balance, moved.Market, moved.Reference));
+            if (moved.Market is { } market)
+            {
+                var cash = rows.Find(AccountMarkets, new RowKey(account, market)) ?? new AccountMarketRow(account, market, 0, 0, recorded.At, 0);
+                rows.Put(AccountMarkets, cash with
+                {
+                    Paid = cash.Paid + Math.Max(0, -moved.Units),
+                    Received = cash.Received + Math.Max(0, moved.Units),
+                    UpdatedAt = recorded.At,
+                    Position = recorded.Position,
+                });
+            }
+        }
+
+        rows.Put(Balances, row with { UpdatedAt = recorded.At, Version = recorded.Version, Position = recorded.Position });
+    }
+
+    private static (long Units, string Kind, string? Market, string Reference)? Movement(object @event) => @event switch
+    {
+        CreditsGranted e => (e.Amount.Units, "grant", null, e.Reason),
+        AccountDebited e => (-e.Amount.Units, Words.Of(e.Kind), e.Market.Value, e.Reference),
+        AccountCredited e => (e.Amount.Units, Words.Of(e.Kind), e.Market.Value, e.Reference),
+        _ => null,
+    };
+}

@@ -1,0 +1,227 @@
+using Mbp.Ledger.Reading;
+using Npgsql;
+
+namespace Mbp.Ledger.Postgres.Reading;
+
+/// <summary>Keeps one projection's tables up to the ledger: folds what is new, and commits rows and position together, in one round trip.</summary>
+internal sealed class ProjectionFollower(TableProjection projection, EventFeed feed, NpgsqlDataSource pool, Action<Exception> report)
+{
+    private const int LargestBatch = 2_000;
+    private const int MostRowsInMemory = 100_000;
+
+    // Each commit has a price of its own: under load a few milliseconds of events share it.
+    private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(4);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    private readonly RowStore _rows = new(projection, ProjectionRegistry.Serving, isEmpty: false);
+    private TaskCompletionSource _resume = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _generation;
+    private long _position = -1;
+    private volatile ProjectionFaultException? _fault;
+
+    public TableProjection Projection => projection;
+
+    /// <summary>The last event that is in the tables; -1 before they were looked at.</summary>
+    public long Position => Volatile.Read(ref _position);
+
+    /// <summary>Why it stopped; null while it goes on.</summary>
+    public ProjectionFaultException? Fault => _fault;
+
+    /// <summary>Tells of each commit: the ledger times of its first and last event are behind the last read.</summary>
+    public event Action<IReadOnlyList<Recorded>>? Committed;
+
+    /// <summary>Tries again what it stopped at.</summary>
+    public void Resume() => _resume.TrySetResult();
+
+    /// <summary>Returns once the tables hold everything up to a position.</summary>
+    public async Task ReachAsync(long position, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var moved = Volatile.Read(ref _moved);
+            if (Position >= position)
+            {
+                return;
+            }
+
+            await moved.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Follows until it is cancelled. Trouble with the database is waited out; an event that cannot be folded stops this projection alone.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await FollowAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (ProjectionFaultException fault)
+            {
+                await StopAsync(fault, cancellationToken).ConfigureAwait(false);
+            }
+            catch (PostgresException e) when (e.SqlState == "MBP20")
+            {
+                // The tables were replaced: start over with what is there now.
+            }
+            catch (Exception e) when (e is NpgsqlException or IOException or TimeoutException && !cancellationToken.IsCancellationRequested)
+            {
+                report(e);
+                await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task FollowAsync(CancellationToken cancellationToken)
+    {
+        _rows.Clear();
+        var record = await ProjectionRegistry.FindAsync(pool, projection.Name, cancellationToken).ConfigureAwait(false)
+                     ?? throw new InvalidOperationException($"There are no tables of {projection.Name}.");
+        _generation = record.Generation;
+        _fault = record.Fault is null ? null : _fault;
+        MoveTo(record.Position);
+        await using var connection = await pool.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        while (true)
+        {
+            IReadOnlyList<Recorded> events;
+            try
+            {
+                events = await feed.ReadAsync(_position, LargestBatch, cancellationToken).ConfigureAwait(false);
+            }
+            catch (UnknownEventTypeException e)
+            {
+                throw new ProjectionFaultException(e.Position ?? _position + 1, e.Type, e.Message, e);
+            }
+            catch (UnreadableEventException e)
+            {
+                throw new ProjectionFaultException(e.Position, "unreadable", e.Message, e);
+            }
+
+            await TakeAsync(events, connection, cancellationToken).ConfigureAwait(false);
+            if (_fault is not null)
+            {
+                _fault = null;
+                await ProjectionRegistry.SetFaultAsync(pool, projection.Name, fault: null, cancellationToken).ConfigureAwait(false);
+            }
+
+            await Task.Delay(Linger, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Takes all of the events or, where one of them cannot be taken, those before it; then it says which.</summary>
+    private async Task TakeAsync(IReadOnlyList<Recorded> events, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await CommitAsync(events, connection, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ProjectionFaultException fault)
+        {
+            _rows.Clear();
+            var before = events.TakeWhile(e => e.Position < fault.Position).ToList();
+            if (before.Count > 0)
+            {
+                await CommitAsync(before, connection, cancellationToken).ConfigureAwait(false);
+            }
+
+            throw;
+        }
+        catch (PostgresException e) when (IsAboutRows(e))
+        {
+            // One of the rows cannot be stored; halves are tried until it is known whose.
+            _rows.Clear();
+            if (events.Count == 1)
+            {
+                throw new ProjectionFaultException(events[0].Position, events[0].Stored.Type, e.MessageText, e);
+            }
+
+            await TakeAsync([.. events.Take(events.Count / 2)], connection, cancellationToken).ConfigureAwait(false);
+            await TakeAsync([.. events.Skip(events.Count / 2)], connection, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task CommitAsync(IReadOnlyList<Recorded> events, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (_rows.Count > MostRowsInMemory)
+        {
+            _rows.Clear();
+        }
+
+        var last = events[^1].Position;
+        await _rows.FoldAsync(events, connection, cancellationToken).ConfigureAwait(false);
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            Timeout = 0,
+            BatchCommands =
+            {
+                new("SELECT mbp_projection_advance($1, $2, $3, $4)")
+                {
+                    Parameters = { new() { Value = projection.Name }, new() { Value = _generation }, new() { Value = _position }, new() { Value = last } },
+                },
+            },
+        };
+        _rows.Send(batch);
+        await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        _rows.Written();
+        MoveTo(last);
+        Committed?.Invoke(events);
+    }
+
+    private void MoveTo(long position)
+    {
+        Volatile.Write(ref _position, position);
+        Interlocked.Exchange(ref _moved, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+    }
+
+    private async Task StopAsync(ProjectionFaultException fault, CancellationToken cancellationToken)
+    {
+        _resume = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _fault = fault;
+        report(fault);
+        var noted = false;
+        while (true)
+        {
+            try
+            {
+                if (!noted)
+                {
+                    await ProjectionRegistry.SetFaultAsync(pool, projection.Name, fault, cancellationToken).ConfigureAwait(false);
+                    noted = true;
+                }
+
+                // A command, or new tables, which clear the fault that is noted.
+                await _resume.Task.WaitAsync(TimeSpan.FromSeconds(1), cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (TimeoutException)
+            {
+                if (await IsClearedAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    return;
+                }
+            }
+            catch (NpgsqlException e)
+            {
+                report(e);
+                await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task<bool> IsClearedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ProjectionRegistry.FindAsync(pool, projection.Name, cancellationToken).ConfigureAwait(false) is { Fault: null };
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    }
+
+    // Class 22: a value does not fit; class 23: a rule of the table is broken. Everything else is the database's trouble, not an event's.
+    private static bool IsAboutRows(PostgresException e) => e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("23", StringComparison.Ordinal);
+}
