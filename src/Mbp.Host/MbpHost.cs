@@ -11,6 +11,7 @@ using Mbp.Host.Resolution;
 using Mbp.Host.Trading;
 using Mbp.Ledger;
 using Mbp.Ledger.Postgres;
+using Mbp.Ledger.Reading;
 using Mbp.Ledger.Writing;
 using NodaTime;
 
@@ -83,6 +84,7 @@ public static class MbpHost
         var services = builder.Services;
         services.AddSingleton(options).AddSingleton(database).AddSingleton(options.Clock).AddSingleton(Slices.Catalog());
         services.AddSingleton<IEventStore>(database.Store).AddSingleton(database.Keys).AddSingleton<PrometheusPage>();
+        services.AddSingleton(MakeFeed).AddHostedService<FeedPump>();
         services.AddSingleton<ViewCheckpoint>().AddHostedService<ViewKeeper>();
         services.AddSingleton<LiveLedger>().AddHostedService(s => s.GetRequiredService<LiveLedger>());
         services.AddSingleton(MakeWriter);
@@ -142,15 +144,19 @@ public static class MbpHost
         AuditEndpoints.Map(v2);
     }
 
+    private static EventFeed MakeFeed(IServiceProvider services) => new(
+        services.GetRequiredService<IEventStore>(), services.GetRequiredService<EventCatalog>(),
+        trouble: new TroubleLog(services.GetRequiredService<ILogger<EventFeed>>()).Report);
+
     private static LedgerWriter MakeWriter(IServiceProvider services)
     {
         var (options, log) = (services.GetRequiredService<MbpOptions>(), services.GetRequiredService<ILogger<LedgerWriter>>());
-        var live = services.GetRequiredService<LiveLedger>();
+        var feed = services.GetRequiredService<EventFeed>();
         var writer = new LedgerWriter(
             services.GetRequiredService<IEventStore>(), services.GetRequiredService<EventCatalog>(), services.GetRequiredService<IClock>(),
-            options.Urls.Split(';')[0], new WriterOptions(), live.Committed,
+            options.Urls.Split(';')[0], new WriterOptions(), feed.Committed,
             new TroubleLog(log).Report);
-        live.IsFedHere = () => writer.IsWriter;
+        feed.IsFedHere = () => writer.IsWriter;
         return writer;
     }
 
