@@ -7,6 +7,7 @@ using Mbp.Host.Demo;
 using Mbp.Host.Markets;
 using Mbp.Host.Platform;
 using Mbp.Host.Pricing;
+using Mbp.Host.Projections;
 using Mbp.Host.Resolution;
 using Mbp.Host.Trading;
 using Mbp.Ledger;
@@ -88,7 +89,8 @@ public static class MbpHost
         services.AddSingleton<ViewCheckpoint>().AddHostedService<ViewKeeper>();
         services.AddSingleton<LiveLedger>().AddHostedService(s => s.GetRequiredService<LiveLedger>());
         services.AddSingleton(MakeWriter);
-        services.AddSingleton<WriterMetrics>();
+        services.AddSingleton(ProjectionWorker.MakeDaemon).AddHostedService<ProjectionWorker>();
+        services.AddSingleton<WriterMetrics>().AddSingleton<ProjectionMetrics>();
         services.AddSingleton<Commands>().AddSingleton<Reads>();
         services.AddSingleton<TemplateSeeder>().AddHostedService(s => s.GetRequiredService<TemplateSeeder>());
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
@@ -116,6 +118,7 @@ public static class MbpHost
         // It listens from the start: what happened before the first scrape counts, too.
         app.Services.GetRequiredService<PrometheusPage>();
         app.Services.GetRequiredService<WriterMetrics>();
+        app.Services.GetRequiredService<ProjectionMetrics>();
         // Every service here is a singleton: a scope made for each request would hold nothing.
         app.Use((http, next) =>
         {
@@ -142,6 +145,7 @@ public static class MbpHost
         ResolutionEndpoints.Map(v2);
         AccountEndpoints.Map(v2);
         AuditEndpoints.Map(v2);
+        ProjectionEndpoints.Map(v2);
     }
 
     private static EventFeed MakeFeed(IServiceProvider services) => new(

@@ -5,6 +5,7 @@ using Mbp.Host.Accounts;
 using Mbp.Host.Audit;
 using Mbp.Host.Markets;
 using Mbp.Host.Pricing;
+using Mbp.Host.Projections;
 using Mbp.Host.Resolution;
 using Mbp.Host.Trading;
 using Mbp.Ledger.Json;
@@ -39,6 +40,7 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(OpenAccountRequest))]
 [JsonSerializable(typeof(PositionResponse))]
 [JsonSerializable(typeof(PositionsResponse))]
+[JsonSerializable(typeof(ProjectionListResponse))]
 [JsonSerializable(typeof(PublishTemplateRequest))]
 [JsonSerializable(typeof(QuoteResponse))]
 [JsonSerializable(typeof(ReasonRequest))]

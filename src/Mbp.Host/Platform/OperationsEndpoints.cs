@@ -1,3 +1,4 @@
+using Mbp.Ledger.Postgres.Reading;
 using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -47,7 +48,7 @@ internal static class OperationsEndpoints
         app.MapGet("/metrics", (PrometheusPage page) => TypedResults.Text(page.Render(), "text/plain; version=0.0.4; charset=utf-8")).ExcludeFromDescription();
     }
 
-    private static JsonHttpResult<HealthResponse> Ready(LedgerWriter writer, LiveLedger live, Markets.TemplateSeeder templates)
+    private static JsonHttpResult<HealthResponse> Ready(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, Markets.TemplateSeeder templates)
     {
         var components = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -55,12 +56,19 @@ internal static class OperationsEndpoints
             ["readModels"] = live.Fault is { } fault ? $"stopped: {fault.Message}" : live.CaughtUp.IsCompleted ? "following" : "catching up",
             ["templates"] = templates.Done.IsCompleted ? "published" : "publishing",
         };
+        var stopped = projections.Statuses.Where(projection => projection.Fault is not null).ToList();
+        components["projections"] = stopped.Count == 0 ? (projections.Leads ? "following" : "standing by") : $"stopped: {string.Join(", ", stopped.Select(projection => projection.Name))}";
+        foreach (var projection in stopped)
+        {
+            components[$"projection:{projection.Name}"] = Stopped(projection);
+        }
+
         // A standby is ready too: it serves reads, and says who takes commands.
-        var ready = (writer.IsWriter || writer.OtherHolder is not null) && live.Fault is null && live.CaughtUp.IsCompleted && templates.Done.IsCompleted;
+        var ready = (writer.IsWriter || writer.OtherHolder is not null) && live.Fault is null && live.CaughtUp.IsCompleted && stopped.Count == 0 && templates.Done.IsCompleted;
         return TypedResults.Json(new HealthResponse(ready, components), statusCode: ready ? 200 : 503);
     }
 
-    private static Ok<StatusResponse> Status(LedgerWriter writer, LiveLedger live, MbpOptions options)
+    private static Ok<StatusResponse> Status(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, MbpOptions options)
     {
         var view = live.Current;
         var warnings = new List<string>();
@@ -74,8 +82,12 @@ internal static class OperationsEndpoints
             warnings.Add($"The read models stopped at position {view.Position}: {fault.Message}");
         }
 
+        warnings.AddRange(projections.Statuses.Where(projection => projection.Fault is not null).Select(projection => $"The projection '{projection.Name}' {Stopped(projection)}"));
         return TypedResults.Ok(new StatusResponse(
             options.Shard, writer.IsWriter, writer.OtherHolder, writer.Epoch, view.Position, view.MarketsInOrder.Count, view.Accounts.Count,
             writer.QueueDepth, writer.CachedStreams, options.Limits ? "on" : "OFF", options.Flags, warnings));
     }
+
+    private static string Stopped(ProjectionStatus projection) =>
+        $"stopped at {projection.Fault!.Type}, position {projection.Fault.Position}: {projection.Fault.Cause}";
 }

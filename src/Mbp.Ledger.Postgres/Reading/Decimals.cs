@@ -19,6 +19,6 @@ internal static class Decimals
     }
 
     private static decimal Make(UInt128 units, bool negative) => units >> 96 == 0
-        ? new decimal((int)(uint)units, (int)(uint)(units >> 32), (int)(uint)(units >> 64), negative, Scale)
+        ? unchecked(new decimal((int)(uint)units, (int)(uint)(units >> 32), (int)(uint)(units >> 64), negative, Scale))
         : throw new OverflowException($"{units} units are more than a column holds.");
 }

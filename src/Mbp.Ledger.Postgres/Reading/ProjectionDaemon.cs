@@ -90,8 +90,9 @@ public sealed class ProjectionDaemon : IAsyncDisposable
             {
                 throw;
             }
-            catch (Exception e) when (e is NpgsqlException or IOException or TimeoutException or OperationCanceledException)
+            catch (Exception e)
             {
+                // Above all the database: it is waited for. Whatever else it is, the host goes on, and so does this.
                 _report("projections", e);
             }
             finally
@@ -246,7 +247,7 @@ public sealed class ProjectionDaemon : IAsyncDisposable
                 await RebuildAsync(outdated, dryRun: false, cancellationToken).ConfigureAwait(false);
                 break;
             }
-            catch (Exception e) when (e is RebuildUnderWayException or ProjectionFaultException or NpgsqlException or IOException && !cancellationToken.IsCancellationRequested)
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
                 _report("rebuild", e);
                 await Task.Delay(Pause * 5, cancellationToken).ConfigureAwait(false);

@@ -66,8 +66,9 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
             {
                 // The tables were replaced: start over with what is there now.
             }
-            catch (Exception e) when (e is NpgsqlException or IOException or TimeoutException && !cancellationToken.IsCancellationRequested)
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
+                // The database is away, or something that nobody thought of: neither may end the loop, or the host with it.
                 report(e);
                 await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
             }
@@ -128,13 +129,13 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
 
             throw;
         }
-        catch (PostgresException e) when (IsAboutRows(e))
+        catch (Exception e) when (IsAboutRows(e))
         {
-            // One of the rows cannot be stored; halves are tried until it is known whose.
+            // One of the rows cannot be written or stored; halves are tried until it is known whose.
             _rows.Clear();
             if (events.Count == 1)
             {
-                throw new ProjectionFaultException(events[0].Position, events[0].Stored.Type, e.MessageText, e);
+                throw new ProjectionFaultException(events[0].Position, events[0].Stored.Type, (e as PostgresException)?.MessageText ?? e.Message, e);
             }
 
             await TakeAsync([.. events.Take(events.Count / 2)], connection, cancellationToken).ConfigureAwait(false);
@@ -202,7 +203,7 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
                     return;
                 }
             }
-            catch (NpgsqlException e)
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
                 report(e);
                 await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
@@ -222,6 +223,12 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
         }
     }
 
-    // Class 22: a value does not fit; class 23: a rule of the table is broken. Everything else is the database's trouble, not an event's.
-    private static bool IsAboutRows(PostgresException e) => e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("23", StringComparison.Ordinal);
+    // A value that no column holds, or what PostgreSQL says of rows: class 22, a value does not fit, class 23, a rule of the table is broken.
+    // Everything else is the database's trouble, not an event's.
+    private static bool IsAboutRows(Exception e) => e switch
+    {
+        PostgresException { SqlState: var state } => state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal),
+        OverflowException or ArgumentException or FormatException or InvalidCastException => true,
+        _ => false,
+    };
 }
