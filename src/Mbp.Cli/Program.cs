@@ -6,13 +6,14 @@ using Mbp.Cli.Conformance;
 using Mbp.Cli.Importing;
 using Mbp.Cli.Markets;
 using Mbp.Cli.Pricing;
+using Mbp.Cli.Projections;
 
 // Exit codes: 0 = done, or the check holds; 1 = the check found a fault; 2 = usage or environment.
 const int Usage = 2;
 
 var root = new RootCommand("Operates MBP.")
 {
-    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), BenchVerb.Create(),
+    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
 };
 var parsed = root.Parse(args);
 try

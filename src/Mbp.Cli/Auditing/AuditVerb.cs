@@ -41,26 +41,28 @@ internal static class AuditVerb
 }
 
 /// <summary>The database of a host, running or not: where nothing answers, the embedded server is started for the time of the command.</summary>
-internal sealed class LedgerAccess(PostgresEventStore store, EmbeddedPostgres? embedded) : IAsyncDisposable
+internal sealed class LedgerAccess(RoleConnections connections, PostgresEventStore store, EmbeddedPostgres? embedded) : IAsyncDisposable
 {
+    public RoleConnections Connections => connections;
+
     public PostgresEventStore Store => store;
 
     public static async Task<LedgerAccess> OpenAsync(string data, string? postgres, CancellationToken cancellationToken)
     {
         if (postgres is not null)
         {
-            return new LedgerAccess(await StoreAsync(await ExternalServer.ConnectAsync(postgres, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false), null);
+            return await AtAsync(await ExternalServer.ConnectAsync(postgres, cancellationToken).ConfigureAwait(false), null, cancellationToken).ConfigureAwait(false);
         }
 
         var connections = RoleConnections.Load(Path.Combine(data, "connections.json"))
                           ?? throw new EnvironmentException($"There is no ledger in {data}: connections.json is missing. Is --data the host's data folder?");
         if (await AnswersAsync(connections, cancellationToken).ConfigureAwait(false))
         {
-            return new LedgerAccess(await StoreAsync(connections, cancellationToken).ConfigureAwait(false), null);
+            return await AtAsync(connections, null, cancellationToken).ConfigureAwait(false);
         }
 
         var embedded = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(Path.GetFullPath(data)), cancellationToken).ConfigureAwait(false);
-        return new LedgerAccess(await StoreAsync(embedded.Connections, cancellationToken).ConfigureAwait(false), embedded);
+        return await AtAsync(embedded.Connections, embedded, cancellationToken).ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync()
@@ -72,10 +74,13 @@ internal sealed class LedgerAccess(PostgresEventStore store, EmbeddedPostgres? e
         }
     }
 
-    private static async Task<PostgresEventStore> StoreAsync(RoleConnections connections, CancellationToken cancellationToken) => new(
+    private static async Task<LedgerAccess> AtAsync(RoleConnections connections, EmbeddedPostgres? embedded, CancellationToken cancellationToken) => new(
         connections,
-        await PostgresEventStore.FindShardAsync(connections, cancellationToken).ConfigureAwait(false)
-        ?? throw new EnvironmentException("No writer has ever led this database: there is nothing to audit."));
+        new PostgresEventStore(
+            connections,
+            await PostgresEventStore.FindShardAsync(connections, cancellationToken).ConfigureAwait(false)
+            ?? throw new EnvironmentException("No writer has ever led this database: there is no ledger in it.")),
+        embedded);
 
     private static async Task<bool> AnswersAsync(RoleConnections connections, CancellationToken cancellationToken)
     {

@@ -61,7 +61,10 @@ internal static class Progress
 {
     private const int Width = 30;
 
-    public static async Task ShowAsync(string what, long total, Func<long> done, Task work)
+    public static Task ShowAsync(string what, long total, Func<long> done, Task work) => ShowAsync(() => what, () => total, done, work);
+
+    /// <summary>The same where what is done, and how much of it there is, changes on the way.</summary>
+    public static async Task ShowAsync(Func<string> phase, Func<long> all, Func<long> done, Task work)
     {
         var watch = System.Diagnostics.Stopwatch.StartNew();
         while (await Task.WhenAny(work, Task.Delay(200)).ConfigureAwait(false) != work)
@@ -71,7 +74,7 @@ internal static class Progress
                 continue;
             }
 
-            var now = done();
+            var (what, total, now) = (phase(), all(), done());
             var rate = now / watch.Elapsed.TotalSeconds;
             var filled = (int)(total == 0 ? 0 : Width * now / total);
             var left = rate > 0 ? TimeSpan.FromSeconds((total - now) / rate) : TimeSpan.Zero;

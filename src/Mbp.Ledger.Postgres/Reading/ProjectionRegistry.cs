@@ -14,7 +14,16 @@ namespace Mbp.Ledger.Postgres.Reading;
 /// <param name="Position">The last event that is in the tables.</param>
 /// <param name="BuiltAt">When the tables were made.</param>
 /// <param name="Fault">Why it stopped; null while it goes on.</param>
-public sealed record ProjectionRecord(string Name, int Version, string Shape, long Generation, long Position, Instant BuiltAt, ProjectionFault? Fault);
+public sealed record ProjectionRecord(string Name, int Version, string Shape, long Generation, long Position, Instant BuiltAt, ProjectionFault? Fault)
+{
+    /// <summary>All of a database, as it says itself.</summary>
+    public static async Task<IReadOnlyList<ProjectionRecord>> AllAsync(RoleConnections connections, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(connections);
+        await using var pool = connections.Open(RoleConnections.ReaderRole);
+        return await ProjectionRegistry.AllAsync(pool, cancellationToken).ConfigureAwait(false);
+    }
+}
 
 /// <param name="Position">The event that it stopped at.</param>
 /// <param name="Type">Its wire name.</param>

@@ -92,6 +92,11 @@ internal sealed class TableRows<TRow>(Table<TRow> table, bool isEmpty) : TableRo
     public void Put(TRow row)
     {
         var key = table.KeyOf(row);
+        if (_isEmpty && !_known.ContainsKey(key))
+        {
+            _absent.Add(key);
+        }
+
         _known[key] = row;
         (_absent.Contains(key) ? _added : _replaced)[key] = row;
     }

@@ -54,9 +54,9 @@ internal static class TableSql
             """;
     }
 
-    /// <summary>One value over all rows, whatever their order: their number, and the sum of two hashes of each row's text.</summary>
+    /// <summary>One value over all rows, whatever their order: their number and the sums of two hashes of each row's text.</summary>
     public static string Digest(this Table table, string schema) =>
-        $"SELECT count(*), coalesce(sum(hashtextextended(t::text, 1)::numeric), 0)::text || ':' || coalesce(sum(hashtextextended(t::text, 2)::numeric), 0)::text FROM (SELECT {table.Columns()} FROM {table.Qualified(schema)}) t";
+        $"SELECT count(*), md5(concat(count(*), ':', sum(hashtextextended(t::text, 1)::numeric), ':', sum(hashtextextended(t::text, 2)::numeric))) FROM (SELECT {table.Columns()} FROM {table.Qualified(schema)}) t";
 
     private static string TypeOf(ColumnKind kind) => kind switch
     {
