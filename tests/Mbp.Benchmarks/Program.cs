@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Mbp.Benchmarks.Inner;
 using Mbp.Benchmarks.Naive;
+using Mbp.Benchmarks.Rebuild;
 using Mbp.Benchmarks.Restart;
 using Mbp.Benchmarks.Soak;
 using Mbp.Benchmarks.Write;
@@ -20,6 +21,8 @@ internal static class Program
                                     a fixed rate for a long time: latency minute by minute, the host's memory
         inner   [--filter NAME] [--out artifacts/inner]
                                     decide, evolve, encode, decode, leaf hash, one by one
+        rebuild [--events 1000000] [--rounds 3] [--data DIR]
+                                    every table from the ledger, beside a bare read of it; DIR keeps the ledger
         restart [--events 1000000] [--data DIR]
                                     how soon a host on a large ledger takes trades; DIR keeps the ledger
         """;
@@ -66,6 +69,17 @@ internal static class Program
                     options.Complete();
                     return Print(await restart.RunAsync().ConfigureAwait(false));
                 }
+
+            case "rebuild":
+                using (var rebuild = new RebuildBenchmark(
+                    (long)options.Number("events", otherwise: 1_000_000, least: 10_000), (int)options.Number("rounds", otherwise: 3, least: 1), options.Find("data")))
+                {
+                    options.Complete();
+                    return Print(await rebuild.RunAsync().ConfigureAwait(false));
+                }
+
+            case RebuildBenchmark.ChildMode:
+                return await RebuildBenchmark.RunChildAsync(options.Text("data")).ConfigureAwait(false);
 
             case NaiveMode:
                 return await NaiveHost.RunAsync(options.Text("data"), options.Text("urls")).ConfigureAwait(false);

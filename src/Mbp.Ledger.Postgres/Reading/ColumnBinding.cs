@@ -13,27 +13,29 @@ internal abstract class ColumnBinding<TRow>
 {
     public abstract NpgsqlParameter ToParameter(IReadOnlyList<TRow> rows);
 
-    public abstract void Write(NpgsqlBinaryImporter importer, TRow row);
+    public abstract void Write(CopyBuffer buffer, TRow row);
 
     public static ColumnBinding<TRow> Of(Column column) => column switch
     {
-        Column<TRow, string?> text => new Bound<string?, string>(text, NpgsqlDbType.Text, value => value),
-        Column<TRow, bool> flag => new BoundValue<bool, bool>(flag, NpgsqlDbType.Boolean, value => value),
-        Column<TRow, long?> { Kind: ColumnKind.Amount } amount => new BoundValue<long?, decimal>(amount, NpgsqlDbType.Numeric, value => value?.ToDecimal()),
-        Column<TRow, long?> whole => new BoundValue<long?, long>(whole, NpgsqlDbType.Bigint, value => value),
-        Column<TRow, Int128> sum => new BoundValue<Int128, decimal>(sum, NpgsqlDbType.Numeric, value => value.ToDecimal()),
-        Column<TRow, Instant?> time => new BoundValue<Instant?, DateTime>(time, NpgsqlDbType.TimestampTz, value => value?.ToTimestamp()),
-        Column<TRow, IReadOnlyList<string>> texts => new BoundList<string, string>(texts, NpgsqlDbType.Text, value => value, Quoted),
-        Column<TRow, IReadOnlyList<long>> amounts => new BoundList<long, decimal>(
-            amounts, NpgsqlDbType.Numeric, value => value.ToDecimal(), value => value.ToDecimal().ToString(CultureInfo.InvariantCulture)),
-        Column<TRow, IReadOnlyList<Int128>> integrals => new BoundList<Int128, BigInteger>(
-            integrals, NpgsqlDbType.Numeric, value => value, value => value.ToString(CultureInfo.InvariantCulture)),
+        Column<TRow, string?> text => new Bound<string?, string>(text, NpgsqlDbType.Text, value => value, (buffer, value) => buffer.Text(value!)),
+        Column<TRow, bool> flag => new BoundValue<bool, bool>(flag, NpgsqlDbType.Boolean, value => value, (buffer, value) => buffer.Flag(value)),
+        Column<TRow, long?> { Kind: ColumnKind.Amount } amount => new BoundValue<long?, decimal>(
+            amount, NpgsqlDbType.Numeric, value => value?.ToDecimal(), (buffer, value) => buffer.Units(value!.Value)),
+        Column<TRow, long?> whole => new BoundValue<long?, long>(whole, NpgsqlDbType.Bigint, value => value, (buffer, value) => buffer.Whole(value!.Value)),
+        Column<TRow, Int128> sum => new BoundValue<Int128, decimal>(sum, NpgsqlDbType.Numeric, value => value.ToDecimal(), (buffer, value) => buffer.Units(value)),
+        Column<TRow, Instant?> time => new BoundValue<Instant?, DateTime>(
+            time, NpgsqlDbType.TimestampTz, value => value?.ToTimestamp(), (buffer, value) => buffer.Time(value!.Value)),
+        Column<TRow, IReadOnlyList<string>> texts => new BoundList<string>(texts, CopyBuffer.TextType, Quoted, (buffer, value) => buffer.Text(value)),
+        Column<TRow, IReadOnlyList<long>> amounts => new BoundList<long>(
+            amounts, CopyBuffer.NumericType, value => value.ToDecimal().ToString(CultureInfo.InvariantCulture), (buffer, value) => buffer.Units(value)),
+        Column<TRow, IReadOnlyList<Int128>> integrals => new BoundList<Int128>(
+            integrals, CopyBuffer.NumericType, value => value.ToString(CultureInfo.InvariantCulture), (buffer, value) => buffer.Integral(value)),
         _ => throw new InvalidOperationException($"Column {column.Name} holds what no table can."),
     };
 
     private static string Quoted(string text) => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
 
-    private sealed class Bound<TValue, TSent>(Column<TRow, TValue> column, NpgsqlDbType type, Func<TValue, TSent?> send) : ColumnBinding<TRow>
+    private sealed class Bound<TValue, TSent>(Column<TRow, TValue> column, NpgsqlDbType type, Func<TValue, TSent?> send, Action<CopyBuffer, TValue> write) : ColumnBinding<TRow>
         where TSent : class
     {
         public override NpgsqlParameter ToParameter(IReadOnlyList<TRow> rows)
@@ -47,20 +49,20 @@ internal abstract class ColumnBinding<TRow>
             return new NpgsqlParameter { Value = values, NpgsqlDbType = NpgsqlDbType.Array | type };
         }
 
-        public override void Write(NpgsqlBinaryImporter importer, TRow row)
+        public override void Write(CopyBuffer buffer, TRow row)
         {
-            if (send(column.Get(row)) is { } value)
+            if (column.Get(row) is { } value)
             {
-                importer.Write(value, type);
+                write(buffer, value);
             }
             else
             {
-                importer.WriteNull();
+                buffer.Null();
             }
         }
     }
 
-    private sealed class BoundValue<TValue, TSent>(Column<TRow, TValue> column, NpgsqlDbType type, Func<TValue, TSent?> send) : ColumnBinding<TRow>
+    private sealed class BoundValue<TValue, TSent>(Column<TRow, TValue> column, NpgsqlDbType type, Func<TValue, TSent?> send, Action<CopyBuffer, TValue> write) : ColumnBinding<TRow>
         where TSent : struct
     {
         public override NpgsqlParameter ToParameter(IReadOnlyList<TRow> rows)
@@ -85,20 +87,20 @@ internal abstract class ColumnBinding<TRow>
             return new NpgsqlParameter { Value = values, NpgsqlDbType = NpgsqlDbType.Array | type };
         }
 
-        public override void Write(NpgsqlBinaryImporter importer, TRow row)
+        public override void Write(CopyBuffer buffer, TRow row)
         {
-            if (send(column.Get(row)) is { } value)
+            if (column.Get(row) is { } value)
             {
-                importer.Write(value, type);
+                write(buffer, value);
             }
             else
             {
-                importer.WriteNull();
+                buffer.Null();
             }
         }
     }
 
-    private sealed class BoundList<TItem, TSent>(Column<TRow, IReadOnlyList<TItem>> column, NpgsqlDbType type, Func<TItem, TSent> send, Func<TItem, string> print)
+    private sealed class BoundList<TItem>(Column<TRow, IReadOnlyList<TItem>> column, int type, Func<TItem, string> print, Action<CopyBuffer, TItem> write)
         : ColumnBinding<TRow>
     {
         public override NpgsqlParameter ToParameter(IReadOnlyList<TRow> rows)
@@ -114,16 +116,16 @@ internal abstract class ColumnBinding<TRow>
             return new NpgsqlParameter { Value = values, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
         }
 
-        public override void Write(NpgsqlBinaryImporter importer, TRow row)
+        public override void Write(CopyBuffer buffer, TRow row)
         {
             var items = column.Get(row);
-            var values = new TSent[items.Count];
-            for (var i = 0; i < values.Length; i++)
+            var start = buffer.BeginArray(type, items.Count);
+            foreach (var item in items)
             {
-                values[i] = send(items[i]);
+                write(buffer, item);
             }
 
-            importer.Write(values, NpgsqlDbType.Array | type);
+            buffer.EndArray(start);
         }
     }
 }

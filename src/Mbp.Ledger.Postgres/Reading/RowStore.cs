@@ -55,8 +55,11 @@ internal sealed class RowStore : IRows, IRowRequests
     /// <summary>Folds events over tables that have no rows but those in memory.</summary>
     public void Fold(Recorded recorded)
     {
-        Request(recorded);
-        Apply(recorded);
+        if (_projection.Partition(recorded) is not null)
+        {
+            _projection.Reads(recorded, this);
+            ApplyTo(recorded);
+        }
     }
 
     public bool HasMissing => _tables.Values.Any(rows => rows.HasMissing) || _tails.Values.Any(states => states.HasMissing);
@@ -157,11 +160,14 @@ internal sealed class RowStore : IRows, IRowRequests
 
     private void Apply(Recorded recorded)
     {
-        if (_projection.Partition(recorded) is null)
+        if (_projection.Partition(recorded) is not null)
         {
-            return;
+            ApplyTo(recorded);
         }
+    }
 
+    private void ApplyTo(Recorded recorded)
+    {
         try
         {
             _projection.Apply(recorded, this);

@@ -45,6 +45,8 @@ internal abstract class TableRows : Cached
 internal sealed class TableRows<TRow>(Table<TRow> table, bool isEmpty) : TableRows
     where TRow : class
 {
+    private const int CopyAtOnce = 1 << 15;
+
     private readonly ColumnBinding<TRow>[] _columns = [.. table.Columns.Select(ColumnBinding<TRow>.Of)];
     private readonly Dictionary<RowKey, TRow?> _known = [];
     private readonly Dictionary<RowKey, TRow> _added = [];
@@ -54,6 +56,7 @@ internal sealed class TableRows<TRow>(Table<TRow> table, bool isEmpty) : TableRo
 
     // Keys that the database is known not to have: their rows may go by COPY.
     private readonly HashSet<RowKey> _absent = [];
+    private readonly CopyBuffer _copy = new();
     private bool _isEmpty = isEmpty;
 
     public override int Count => _known.Count;
@@ -147,19 +150,35 @@ internal sealed class TableRows<TRow>(Table<TRow> table, bool isEmpty) : TableRo
             return;
         }
 
-        using var importer = connection.BeginBinaryImport(table.Copy(schema));
-        importer.Timeout = TimeSpan.Zero;
-        foreach (var row in _appended)
+        using (var stream = connection.BeginRawBinaryCopy(table.Copy(schema)))
         {
-            Write(importer, row);
+            try
+            {
+                _copy.Begin();
+                foreach (var row in _appended)
+                {
+                    Write(stream, row);
+                }
+
+                foreach (var row in keepBack ? [] : _added.Values.ToList())
+                {
+                    Write(stream, row);
+                }
+
+                _copy.End();
+                stream.Write(_copy.Written.Span);
+            }
+            catch
+            {
+                stream.Cancel();
+                throw;
+            }
+            finally
+            {
+                _copy.Clear();
+            }
         }
 
-        foreach (var row in keepBack ? [] : _added.Values.ToList())
-        {
-            Write(importer, row);
-        }
-
-        importer.Complete();
         _appended.Clear();
         if (!keepBack)
         {
@@ -196,12 +215,18 @@ internal sealed class TableRows<TRow>(Table<TRow> table, bool isEmpty) : TableRo
         rows.Clear();
     }
 
-    private void Write(NpgsqlBinaryImporter importer, TRow row)
+    private void Write(NpgsqlRawCopyStream stream, TRow row)
     {
-        importer.StartRow();
+        _copy.Row(_columns.Length);
         foreach (var column in _columns)
         {
-            column.Write(importer, row);
+            column.Write(_copy, row);
+        }
+
+        if (_copy.Length >= CopyAtOnce)
+        {
+            stream.Write(_copy.Written.Span);
+            _copy.Clear();
         }
     }
 
