@@ -364,7 +364,7 @@ public sealed class ProjectionRebuild(RoleConnections connections, IEventStore s
         }
 
         private int PartOf(Recorded recorded) =>
-            projection.Partition(recorded) is { } key ? (int)((uint)string.GetHashCode(key, StringComparison.Ordinal) % (uint)parts) : part;
+            projection.Partition(recorded) is { } key ? (int)(unchecked((uint)string.GetHashCode(key, StringComparison.Ordinal)) % (uint)parts) : part;
 
         private async Task EnsureKeysAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
         {

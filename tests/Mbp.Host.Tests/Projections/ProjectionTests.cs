@@ -83,7 +83,7 @@ public sealed class ProjectionTests(HostFixture host) : IClassFixture<HostFixtur
             }
 
             // The server sees the same of a kill -9: its sessions end in the middle of what they did.
-            await RowsAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'mbp_projector' AND datname = current_database() AND query ILIKE '%mbp_build%'");
+            await RowsAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE '%mbp_build%' AND pid <> pg_backend_pid()");
             died = await Record.ExceptionAsync(() => rebuild) is not null;
         }
 
