@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Mbp.Benchmarks.Inner;
 using Mbp.Benchmarks.Naive;
+using Mbp.Benchmarks.Read;
 using Mbp.Benchmarks.Restart;
 using Mbp.Benchmarks.Soak;
 using Mbp.Benchmarks.Write;
@@ -22,6 +23,8 @@ internal static class Program
                                     decide, evolve, encode, decode, leaf hash, one by one
         restart [--events 1000000] [--data DIR]
                                     how soon a host on a large ledger takes trades; DIR keeps the ledger
+        read    [--events 1000000] [--rounds 5] [--data DIR]
+                                    the whole ledger read, decoded and audited; DIR keeps the ledger, or has it
         """;
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
@@ -65,6 +68,14 @@ internal static class Program
                 {
                     options.Complete();
                     return Print(await restart.RunAsync().ConfigureAwait(false));
+                }
+
+            case "read":
+                using (var read = new ReadBenchmark(
+                    (long)options.Number("events", otherwise: 1_000_000, least: 10_000), options.Find("data"), (int)options.Number("rounds", otherwise: 5, least: 1)))
+                {
+                    options.Complete();
+                    return Print(await read.RunAsync().ConfigureAwait(false));
                 }
 
             case NaiveMode:

@@ -21,6 +21,7 @@ internal static class BenchVerb
         Verb("soak", "A fixed rate for a long time: [--rate 120] [--minutes 60] [--markets 32] [--out DIR]."),
         Verb("inner", "The parts of the write path, one by one (BenchmarkDotNet): [--filter NAME]."),
         Verb("restart", "How soon a ledger of many events takes trades again: [--events 1000000] [--data DIR]."),
+        Verb("read", "The whole ledger read, decoded and audited, beside rows only and a naive way: [--events 1000000] [--rounds 5] [--data DIR]."),
     };
 
     private static Command Verb(string name, string description)
