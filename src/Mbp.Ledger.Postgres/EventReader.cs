@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Text;
+using Mbp.Ledger.Json;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -23,7 +25,7 @@ internal sealed class EventReader(NpgsqlDataSource pool)
     private async IAsyncEnumerable<StoredEvent> PagesAsync(
         string sql, Func<StoredEvent, long> cursor, long after, NpgsqlParameter scope, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var names = new Names();
+        var row = new Row();
         await using var connection = await pool.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         var from = new NpgsqlParameter<long> { TypedValue = after };
         var size = new NpgsqlParameter<int> { TypedValue = FirstPage };
@@ -34,7 +36,7 @@ internal sealed class EventReader(NpgsqlDataSource pool)
             await using var reader = await command.ExecuteReaderAsync(System.Data.CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
-                var stored = Read(reader, names);
+                var stored = Read(reader, row);
                 from.TypedValue = cursor(stored);
                 rows++;
                 yield return stored;
@@ -45,42 +47,51 @@ internal sealed class EventReader(NpgsqlDataSource pool)
     }
 
     // Bodies travel as jsonb's own bytes, which are UTF-8 text: no string is made of them. What a foreign event lacks reads as empty.
-    private static StoredEvent Read(NpgsqlDataReader reader, Names names) => new(
+    private static StoredEvent Read(NpgsqlDataReader reader, Row row) => new(
         reader.GetInt64(0),
-        names.Stream(reader.GetString(1)),
+        StreamId.Parse(row.Name(reader, 1)),
         reader.GetInt64(2),
         reader.GetGuid(3),
-        names.Type(reader.GetString(4)),
+        row.Name(reader, 4),
         reader.GetFieldValue<byte[]>(5),
         reader.GetDateTime(6).ToInstant(),
-        reader.IsDBNull(7) ? "" : reader.GetString(7),
-        reader.IsDBNull(8) ? "" : reader.GetString(8),
-        reader.IsDBNull(9) ? default : reader.GetFieldValue<byte[]>(9));
+        reader.IsDBNull(7) ? "" : row.Repeated(reader, 7, ref row.CorrelationId),
+        reader.IsDBNull(8) ? "" : row.Repeated(reader, 8, ref row.CausationId),
+        reader.IsDBNull(9) ? default : row.Headers(reader, 9));
 
-    // Few types and few streams recur in a long read; kept once, they do not live once for each event.
-    private sealed class Names
+    /// <summary>
+    /// What one row shares with those before it: streams and types recur all the time, ids with the events of one command, headers with nearly all. A
+    /// string or an array for each of them would be most of what a long read allocates.
+    /// </summary>
+    private sealed class Row
     {
-        private readonly Dictionary<string, string> _types = new(StringComparer.Ordinal);
-        private (string Name, StreamId Id) _last = ("", default);
+        // Ids of the ledger are far shorter. What fills it, or is not ASCII, is read as any other text.
+        private readonly byte[] _bytes = new byte[512];
+        private byte[] _headers = [];
 
-        public string Type(string type)
+        public string CorrelationId = "";
+        public string CausationId = "";
+
+        public string Name(NpgsqlDataReader reader, int column) =>
+            Bytes(reader, column) is { IsEmpty: false } name && Ascii.IsValid(name) ? RecurringText.Of(name) : reader.GetString(column);
+
+        public string Repeated(NpgsqlDataReader reader, int column, ref string last)
         {
-            if (!_types.TryGetValue(type, out var kept))
-            {
-                _types.Add(type, kept = type);
-            }
-
-            return kept;
+            var id = Bytes(reader, column);
+            return !id.IsEmpty && Ascii.Equals(id, last) ? last : last = reader.GetString(column);
         }
 
-        public StreamId Stream(string name)
+        public ReadOnlyMemory<byte> Headers(NpgsqlDataReader reader, int column)
         {
-            if (_last.Name != name)
-            {
-                _last = (name, StreamId.Parse(name));
-            }
+            // The first byte is the version of jsonb's format on the wire.
+            var headers = Bytes(reader, column);
+            return headers.Length > 1 && headers[1..].SequenceEqual(_headers) ? _headers : _headers = reader.GetFieldValue<byte[]>(column);
+        }
 
-            return _last.Id;
+        private ReadOnlySpan<byte> Bytes(NpgsqlDataReader reader, int column)
+        {
+            var length = (int)reader.GetBytes(column, 0, _bytes, 0, _bytes.Length);
+            return length < _bytes.Length ? _bytes.AsSpan(0, length) : default;
         }
     }
 }

@@ -12,6 +12,9 @@ public sealed class PostgresEventStore : IEventStore, IAsyncDisposable
 {
     private const int ForgetAtATime = 10_000;
 
+    // A hundred events at a time from the socket; with the default of 8 KiB every dozen would cost a call of the kernel.
+    private const int PageBuffer = 64 * 1024;
+
     // Whatever the database or the role has as its default: a commit and a lease wait as long as they must.
     private const string NoTimeouts = "-c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0";
 
@@ -36,7 +39,7 @@ public sealed class PostgresEventStore : IEventStore, IAsyncDisposable
         _queries = Prepared(RoleConnections.WriterRole, connections.Writer, "-c jit=off");
         _readers = Prepared(RoleConnections.ReaderRole, connections.Reader, "-c jit=off");
         // Without statistics the planner would sort the rest of the ledger for each page; walking the index is always right here.
-        _pages = Prepared("mbp_events", connections.Reader, "-c jit=off -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off");
+        _pages = Prepared("mbp_events", connections.Reader, "-c jit=off -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off", c => c.ReadBufferSize = PageBuffer);
         _events = new EventReader(_pages);
         _watch = new HeadWatch(Dedicated("mbp_listen", connections.Reader, NoTimeouts), HeadAsync);
     }
@@ -210,8 +213,9 @@ public sealed class PostgresEventStore : IEventStore, IAsyncDisposable
     });
 
     // A handful of statements recur all the time. Parsed and planned once for each connection they cost a third; no session state is left behind.
-    private static NpgsqlDataSource Prepared(string name, string connection, string options) => RoleConnections.Pool(name, connection, c =>
+    private static NpgsqlDataSource Prepared(string name, string connection, string options, Action<NpgsqlConnectionStringBuilder>? change = null) => RoleConnections.Pool(name, connection, c =>
     {
+        change?.Invoke(c);
         c.Options = $"{c.Options} {options}".Trim();
         c.MaxAutoPrepare = 20;
         c.AutoPrepareMinUsages = 2;

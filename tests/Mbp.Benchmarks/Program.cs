@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Mbp.Benchmarks.Inner;
 using Mbp.Benchmarks.Naive;
 using Mbp.Benchmarks.Rebuild;
+using Mbp.Benchmarks.Read;
 using Mbp.Benchmarks.Restart;
 using Mbp.Benchmarks.Soak;
 using Mbp.Benchmarks.Write;
@@ -25,6 +26,8 @@ internal static class Program
                                     every table from the ledger, beside a bare read of it; DIR keeps the ledger
         restart [--events 1000000] [--data DIR]
                                     how soon a host on a large ledger takes trades; DIR keeps the ledger
+        read    [--events 1000000] [--rounds 5] [--data DIR]
+                                    the whole ledger read, decoded and audited; DIR keeps the ledger, or has it
         """;
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
@@ -80,6 +83,14 @@ internal static class Program
 
             case RebuildBenchmark.ChildMode:
                 return await RebuildBenchmark.RunChildAsync(options.Text("data")).ConfigureAwait(false);
+
+            case "read":
+                using (var read = new ReadBenchmark(
+                    (long)options.Number("events", otherwise: 1_000_000, least: 10_000), options.Find("data"), (int)options.Number("rounds", otherwise: 5, least: 1)))
+                {
+                    options.Complete();
+                    return Print(await read.RunAsync().ConfigureAwait(false));
+                }
 
             case NaiveMode:
                 return await NaiveHost.RunAsync(options.Text("data"), options.Text("urls")).ConfigureAwait(false);

@@ -102,6 +102,29 @@ public abstract class EventStoreContract : IAsyncLifetime
         Assert.Equal([2L], (await Store.ReadRangeAsync(1, 2, None).AllAsync()).Select(e => e.Position));
     }
 
+    /// <summary>A reader may share between rows what they have in common, and only that.</summary>
+    [Fact]
+    public async Task Rows_that_look_alike_are_told_apart()
+    {
+        var lease = await AcquireAsync();
+        var stream = Stream();
+        string[] texts = ["trace-1", "trace-2", "", "trace-2", "rastro-à", "rastro-á", new('x', 511), new('x', 512), new('x', 513), new('y', 513), "trace-1"];
+        string[] actors = ["op-1", "op-2", "op-2", new('a', 490), new('a', 600), new('b', 600), "avó", "avô", "op-1", "op-1", "op-2"];
+        var written = texts.Select((text, i) => Event(stream, i + 1, $$"""{"n": {{i}}, "filler": "{{new string('z', i * 20_000)}}"}""", type: $"thing_{text.Length}_{i % 2}") with
+        {
+            CorrelationId = text, CausationId = texts[^(i + 1)], Headers = Encoding.UTF8.GetBytes($$"""{"actor": "{{actors[i]}}"}"""),
+        }).ToList();
+        await Store.AppendAsync(lease, new Batch([.. written]));
+
+        var read = await Store.ReadStreamAsync(stream, 0, None).AllAsync();
+
+        Assert.Equal(texts, read.Select(e => e.CorrelationId));
+        Assert.Equal(texts.Reverse(), read.Select(e => e.CausationId));
+        Assert.Equal(actors, read.Select(e => e.Header("actor")));
+        Assert.Equal(written.Select(e => e.Body.Type), read.Select(e => e.Type));
+        Assert.All(read.Zip(written), pair => Assert.True(JsonNode.DeepEquals(JsonNode.Parse(pair.Second.Body.Data), JsonNode.Parse(pair.First.Data.Span))));
+    }
+
     [Fact]
     public async Task A_wrong_version_leaves_nothing_and_no_gap()
     {

@@ -7,6 +7,7 @@ using Mbp.Domain.Audit;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
 using Mbp.Ledger.Postgres;
+using Mbp.Ledger.Reading;
 
 namespace Mbp.Cli.Auditing;
 
@@ -33,19 +34,29 @@ internal sealed class ReplayRun(PostgresEventStore store, LiveDigest? live)
         var command = new List<Recorded>();
         try
         {
-            await foreach (var stored in store.ReadRangeAsync(0, _head, cancellationToken).ConfigureAwait(false))
+            // Reading, decoding and auditing go on beside each other; the audit itself is one thread on purpose. A trade's decision rests on what its
+            // account did in every other market just before, so markets do not part the work; and the database delivers no faster than it is used here.
+            await foreach (var page in DecodedPages.ReadAsync(store, catalog, 0, _head, cancellationToken).ConfigureAwait(false))
             {
-                if (command.Count > 0 && command[^1].Stored.CausationId != stored.CausationId)
+                foreach (var recorded in page)
                 {
-                    Take(command);
-                    command.Clear();
-                    if (Audit.Position >= to)
+                    if (command.Count > 0 && command[^1].Stored.CausationId != recorded.Stored.CausationId)
                     {
-                        break;
+                        Take(command);
+                        command.Clear();
+                        if (Audit.Position >= to)
+                        {
+                            break;
+                        }
                     }
+
+                    command.Add(recorded);
                 }
 
-                command.Add(catalog.Decode(stored));
+                if (Audit.Position >= to)
+                {
+                    break;
+                }
             }
 
             if (command.Count > 0)

@@ -9,8 +9,8 @@ public static class AccountSlice
     private static void Wire(EventCatalog catalog) => catalog
         .Add<AccountOpened>("account_opened")
         .Add<CreditsGranted>("credits_granted")
-        .Add<AccountDebited>("account_debited")
-        .Add<AccountCredited>("account_credited")
+        .Add<AccountDebited>("account_debited", StoredPosting.Debit)
+        .Add<AccountCredited>("account_credited", StoredPosting.Credit)
         .Add<ApiKeyIssued>("api_key_issued")
         .Add<ApiKeyRevoked>("api_key_revoked");
 }

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+
 namespace Mbp.Domain.Audit;
 
 /// <summary>What an audit looks at. The ids are the requirements' (docs/glossary.md, "Invariants").</summary>
@@ -74,6 +77,16 @@ public sealed class AuditReport
 
     public bool Holds => FaultCount == 0;
 
+    /// <summary>Counts a check; what is wrong is put into words only where something is.</summary>
+    internal void Record(Check check, bool holds, long position, [InterpolatedStringHandlerArgument(nameof(holds))] ref FaultWords what)
+    {
+        _counts[(int)check]++;
+        if (!holds)
+        {
+            Fail(check, position, what.ToStringAndClear());
+        }
+    }
+
     internal void Record(Check check, bool holds, long position, string what)
     {
         _counts[(int)check]++;
@@ -90,4 +103,26 @@ public sealed class AuditReport
             _faults.Add(new AuditFault(check, position, what));
         }
     }
+}
+
+/// <summary>
+/// The words for a fault. A check holds nearly always, and runs many times for each event of the ledger: neither the text nor what would go into
+/// it is made unless the check fails.
+/// </summary>
+[InterpolatedStringHandler]
+internal ref struct FaultWords
+{
+    private DefaultInterpolatedStringHandler _words;
+
+    public FaultWords(int literalLength, int formattedCount, bool holds, out bool wanted)
+    {
+        wanted = !holds;
+        _words = wanted ? new DefaultInterpolatedStringHandler(literalLength, formattedCount, CultureInfo.InvariantCulture) : default;
+    }
+
+    public void AppendLiteral(string value) => _words.AppendLiteral(value);
+
+    public void AppendFormatted<T>(T value) => _words.AppendFormatted(value);
+
+    public string ToStringAndClear() => _words.ToStringAndClear();
 }

@@ -8,13 +8,28 @@ using Mbp.Ledger;
 
 namespace Mbp.Domain.Audit;
 
-/// <summary>Every state of one market, as its three streams fold.</summary>
-public sealed record MarketStates(
-    Market Market, Pool Pool, PriceTrack Track, PriceHistory LastDay, MarketResolution Resolution, MarketSettlement Settlement, TwapLog Twap)
+/// <summary>Every state of one market, as its three streams fold. The audit is alone with it, so it moves on in place.</summary>
+public sealed class MarketStates
 {
-    public static MarketStates Initial { get; } = new(
-        Markets.Market.Initial, Pool.Fold.Initial, PriceFolds.Track.Initial, PriceFolds.LastDay.Initial,
-        MarketResolution.Initial, MarketSettlement.Initial, TwapLog.Initial);
+    private readonly RecentQuotes _quotes = new(MarketDecider.VoidWindow);
+
+    /// <summary>A market of which nothing is known. Nothing is ever applied to it.</summary>
+    internal static MarketStates Initial { get; } = new();
+
+    public Market Market { get; private set; } = Market.Initial;
+
+    public Pool Pool { get; private set; } = Pool.Fold.Initial;
+
+    public PriceTrack Track { get; private set; } = PriceFolds.Track.Initial;
+
+    public MarketResolution Resolution { get; private set; } = MarketResolution.Initial;
+
+    public MarketSettlement Settlement { get; private set; } = MarketSettlement.Initial;
+
+    public TwapLog Twap { get; private set; } = TwapLog.Initial;
+
+    /// <summary>The price history of the last day; it is made when it is asked for, which a close does.</summary>
+    public PriceHistory LastDay => _quotes.ToHistory();
 
     /// <summary>The cash that the market holds: complete sets and fees, less what the settlement has paid out.</summary>
     public long HeldUnits => Settlement switch
@@ -24,23 +39,28 @@ public sealed record MarketStates(
         _ => Pool.Locked.Units + Pool.FeePool.Units,
     };
 
-    public MarketStates Apply(string category, object @event) => category switch
+    /// <summary>All folds of the event's stream move on, or none: one that cannot follow throws before anything is changed.</summary>
+    internal void Apply(string category, object @event)
     {
-        "market" => this with
+        switch (category)
         {
-            Market = Markets.Market.Fold.Apply(Market, @event),
-            Pool = Pool.Fold.Apply(Pool, @event),
-            Track = PriceFolds.Track.Apply(Track, @event),
-            LastDay = PriceFolds.LastDay.Apply(LastDay, @event),
-        },
-        "quotes" => this with { Twap = TwapLog.Fold.Apply(Twap, @event) },
-        "resolution" => this with
-        {
-            Resolution = MarketResolution.Fold.Apply(Resolution, @event),
-            Settlement = MarketSettlement.Fold.Apply(Settlement, @event),
-        },
-        _ => this,
-    };
+            case "market":
+                var (market, pool, track) = (Market.Fold.Apply(Market, @event), Pool.Fold.Apply(Pool, @event), PriceFolds.Track.Apply(Track, @event));
+                if (PriceFolds.Quote(@event) is var (prices, at))
+                {
+                    _quotes.Observe(prices, at);
+                }
+
+                (Market, Pool, Track) = (market, pool, track);
+                break;
+            case "quotes":
+                Twap = TwapLog.Fold.Apply(Twap, @event);
+                break;
+            case "resolution":
+                (Resolution, Settlement) = (MarketResolution.Fold.Apply(Resolution, @event), MarketSettlement.Fold.Apply(Settlement, @event));
+                break;
+        }
+    }
 }
 
 /// <summary>The whole ledger's states, from nothing but its events.</summary>
@@ -80,22 +100,26 @@ public sealed class AuditStates
     /// <summary>The balance of an account in units; 0 for one that does not exist.</summary>
     public long BalanceUnits(AccountId id) => Account(id) is Domain.Accounts.Account.Open open ? open.Balance.Units : 0;
 
-    public void Apply(StreamId stream, object @event)
+    public void Apply(StreamId stream, object @event) => Apply(stream.Category, stream.Key, @event);
+
+    internal void Apply(string category, string key, object @event)
     {
-        switch (stream.Category)
+        switch (category)
         {
             case "market" or "quotes" or "resolution":
-                _markets[stream.Key] = Market(new MarketId(stream.Key)).Apply(stream.Category, @event);
+                var market = _markets.GetValueOrDefault(key) ?? new MarketStates();
+                market.Apply(category, @event);
+                _markets.TryAdd(key, market);
                 break;
             case "account":
-                var id = new AccountId(stream.Key);
+                var id = new AccountId(key);
                 _accounts[id] = Domain.Accounts.Account.Fold.Apply(Account(id), @event);
                 break;
             case "template":
-                _templates[stream.Key] = TemplateEntry.Fold.Apply(Template(stream.Key), @event);
+                _templates[key] = TemplateEntry.Fold.Apply(Template(key), @event);
                 break;
             case "truth":
-                _truth[stream.Key] = TruthTable.Fold.Apply(Truth(stream.Key), @event);
+                _truth[key] = TruthTable.Fold.Apply(Truth(key), @event);
                 break;
         }
     }

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Reflection;
+using System.Runtime.InteropServices;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
@@ -19,7 +21,8 @@ public sealed class LedgerAudit
 {
     private static readonly ConcurrentDictionary<Type, PropertyInfo?> TimeOf = new();
 
-    private readonly Dictionary<StreamId, long> _versions = [];
+    private readonly Dictionary<StreamId, AuditedStream> _streams = [];
+    private readonly List<AuditedStream> _written = [];
     private readonly Dictionary<string, Running> _running = new(StringComparer.Ordinal);
 
     // Sums over the whole ledger outgrow one value's range.
@@ -54,29 +57,18 @@ public sealed class LedgerAudit
     {
         ArgumentNullException.ThrowIfNull(command);
         Commands++;
+        _written.Clear();
         foreach (var recorded in command)
         {
-            CheckOrder(recorded);
+            var stream = StreamOf(recorded.Stream);
+            _written.Add(stream);
+            CheckOrder(stream, recorded);
         }
 
+        // A decider that cannot even be asked is a fault like any other; what was written is folded, and checked, all the same.
         var last = command[^1].Position;
-        try
-        {
-            CheckDecision(command, last);
-            foreach (var recorded in command)
-            {
-                Fold(recorded);
-            }
-        }
-        catch (OverflowException e)
-        {
-            Report.Fail(Check.NoOverflow, last, $"The command does not fold: {e.Message}");
-        }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException or KeyNotFoundException)
-        {
-            // What does not fold cannot be followed any further in this stream; the other streams can.
-            Report.Fail(Check.Decision, last, $"The command does not fold: {e.Message}");
-        }
+        Guarded(last, command, static (audit, position, command) => audit.CheckDecision(command, position));
+        Guarded(last, command, static (audit, _, command) => audit.Fold(command));
 
         // One missing credit stays missing at every later position; it is a fault where it went missing.
         var difference = _inAccounts + _inMarkets - _granted;
@@ -86,15 +78,38 @@ public sealed class LedgerAudit
         Position = last;
     }
 
-    private void CheckOrder(Recorded recorded)
+    private void Guarded(long position, IReadOnlyList<Recorded> command, Action<LedgerAudit, long, IReadOnlyList<Recorded>> step)
     {
-        var version = _versions[recorded.Stream] = _versions.GetValueOrDefault(recorded.Stream) + 1;
+        try
+        {
+            step(this, position, command);
+        }
+        catch (OverflowException e)
+        {
+            Report.Fail(Check.NoOverflow, position, $"The command does not fold: {e.Message}");
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or KeyNotFoundException)
+        {
+            // What does not fold cannot be followed any further in this stream; the other streams can.
+            Report.Fail(Check.Decision, position, $"The command does not fold: {e.Message}");
+        }
+    }
+
+    private AuditedStream StreamOf(StreamId id)
+    {
+        ref var stream = ref CollectionsMarshal.GetValueRefOrAddDefault(_streams, id, out _);
+        return stream ??= new AuditedStream(id);
+    }
+
+    private void CheckOrder(AuditedStream stream, Recorded recorded)
+    {
+        var version = stream.Version + 1;
         var previous = Position;
         Position = recorded.Position;
         Report.Record(
             Check.Order, recorded.Position == previous + 1 && recorded.Version == version && recorded.At >= _lastAt && recorded.At == TimeIn(recorded.Data), recorded.Position,
             $"{recorded.Stream}: position {recorded.Position} after {previous}, version {recorded.Version} where {version} is due, at {recorded.At} after {_lastAt}, with {TimeIn(recorded.Data)} inside");
-        _versions[recorded.Stream] = recorded.Version;
+        stream.Version = recorded.Version;
         _lastAt = Instant.Max(_lastAt, recorded.At);
     }
 
@@ -107,26 +122,39 @@ public sealed class LedgerAudit
         Report.Record(Check.Order, head == Position, Position, $"the ledger claims {head} events, the last one found is {Position}");
         foreach (var (stream, version) in versions)
         {
-            var found = _versions.GetValueOrDefault(stream);
+            var found = _streams.GetValueOrDefault(stream)?.Version ?? 0;
             Report.Record(Check.Order, version == found, Position, $"{stream} claims version {version}, {found} is the last one found");
         }
     }
 
     // Every event says when it happened; the row's column must say the same.
-    private static Instant? TimeIn(object @event) =>
+    private static Instant? TimeIn(object @event) => @event switch
+    {
+        // Nearly all events; the others are asked by name.
+        PoolEvent e => e.At,
+        AccountDebited e => e.At,
+        AccountCredited e => e.At,
+        TwapRecomputed e => e.At,
+        _ => TimeByName(@event),
+    };
+
+    private static Instant? TimeByName(object @event) =>
         TimeOf.GetOrAdd(@event.GetType(), static type => type.GetProperty("At") is { } at && at.PropertyType == typeof(Instant) ? at : null)?.GetValue(@event) as Instant?;
 
     private void CheckDecision(IReadOnlyList<Recorded> command, long position)
     {
-        if (Redecision.Of(command, States) is not { } decision)
+        if (Redecision.Of(command, _written, States) is not { } decision)
         {
             return;
         }
 
         Redecided++;
-        var same = decision.Rejection is null
-                   && decision.Events.Length == command.Count
-                   && decision.Events.Zip(command).All(pair => pair.First.Stream == pair.Second.Stream && pair.First.Event.Equals(pair.Second.Data));
+        var same = decision.Rejection is null && decision.Events.Length == command.Count;
+        for (var i = 0; same && i < command.Count; i++)
+        {
+            same = decision.Events[i].Stream == command[i].Stream && decision.Events[i].Event.Equals(command[i].Data);
+        }
+
         Report.Record(Check.Decision, same, position, same ? "" : Difference(decision, command));
     }
 
@@ -149,44 +177,54 @@ public sealed class LedgerAudit
         return "the events are in other streams";
     }
 
-    private void Fold(Recorded recorded)
+    private void Fold(IReadOnlyList<Recorded> command)
     {
-        switch (recorded.Stream.Category)
+        for (var i = 0; i < command.Count; i++)
         {
-            case "account":
-                var account = new AccountId(recorded.Stream.Key);
-                var before = States.BalanceUnits(account);
-                if (recorded.Data is AccountDebited debit)
-                {
-                    Report.Record(Check.NoNegative, before >= debit.Amount.Units, recorded.Position, $"{account} pays {debit.Amount} of {WideDecimal.Format(before)}");
-                }
+            var (recorded, stream) = (command[i], _written[i]);
+            switch (stream.Category)
+            {
+                case "account":
+                    FoldAccount(stream, recorded);
+                    break;
+                case "market" or "resolution":
+                    FoldMarket(stream, recorded);
+                    break;
+                default:
+                    States.Apply(stream.Category, stream.Key, recorded.Data);
+                    break;
+            }
 
-                States.Apply(recorded.Stream, recorded.Data);
-                _inAccounts += States.BalanceUnits(account) - before;
-                _granted += recorded.Data is CreditsGranted grant ? grant.Amount.Units : 0;
-                break;
-            case "market" or "resolution":
-                FoldMarket(recorded);
-                break;
-            default:
-                States.Apply(recorded.Stream, recorded.Data);
-                break;
+            Report.Record(Check.NoOverflow, true, recorded.Position, "");
         }
-
-        Report.Record(Check.NoOverflow, true, recorded.Position, "");
     }
 
-    private void FoldMarket(Recorded recorded)
+    private void FoldAccount(AuditedStream stream, Recorded recorded)
     {
-        var id = new MarketId(recorded.Stream.Key);
+        var account = new AccountId(stream.Key);
+        var before = States.BalanceUnits(account);
+        if (recorded.Data is AccountDebited debit)
+        {
+            Report.Record(Check.NoNegative, before >= debit.Amount.Units, recorded.Position, $"{account} pays {debit.Amount} of {WideDecimal.Format(before)}");
+        }
+
+        States.Apply(stream.Category, stream.Key, recorded.Data);
+        _inAccounts += States.BalanceUnits(account) - before;
+        _granted += recorded.Data is CreditsGranted grant ? grant.Amount.Units : 0;
+    }
+
+    private void FoldMarket(AuditedStream stream, Recorded recorded)
+    {
+        var id = new MarketId(stream.Key);
         var before = States.Market(id);
+        var (pool, held) = (before.Pool, before.HeldUnits);
         CheckBefore(id, before, recorded);
-        States.Apply(recorded.Stream, recorded.Data);
+        States.Apply(stream.Category, stream.Key, recorded.Data);
         var after = States.Market(id);
-        _inMarkets += after.HeldUnits - before.HeldUnits;
+        _inMarkets += after.HeldUnits - held;
         if (recorded.Data is PoolEvent change)
         {
-            CheckPool(id, before.Pool, after.Pool, change, recorded.Position);
+            CheckPool(id, pool, after.Pool, change, recorded.Position);
         }
     }
 
@@ -267,4 +305,14 @@ public sealed class LedgerAudit
     {
         public Int128 LpShares { get; set; }
     }
+}
+
+/// <summary>A stream as the audit meets it again and again: its name taken apart once, and the version it has reached.</summary>
+internal sealed class AuditedStream(StreamId id)
+{
+    public string Category { get; } = id.Category;
+
+    public string Key { get; } = id.Key;
+
+    public long Version { get; set; }
 }

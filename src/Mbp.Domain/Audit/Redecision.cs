@@ -16,21 +16,24 @@ namespace Mbp.Domain.Audit;
 internal static class Redecision
 {
     /// <summary>The decision over the states before the command; null where the events do not tell the command.</summary>
-    public static Decision<StreamEvent>? Of(IReadOnlyList<Recorded> command, AuditStates states)
+    /// <param name="command">The command's events.</param>
+    /// <param name="streams">The stream of each of them.</param>
+    /// <param name="states">Everything before it.</param>
+    public static Decision<StreamEvent>? Of(IReadOnlyList<Recorded> command, List<AuditedStream> streams, AuditStates states)
     {
-        var actor = command[0].Stored.Header("actor") ?? "";
-        foreach (var recorded in command)
+        for (var i = 0; i < command.Count; i++)
         {
-            var decision = recorded.Stream.Category switch
+            var (recorded, stream) = (command[i], streams[i]);
+            var decision = stream.Category switch
             {
-                "market" => OfMarket(new MarketId(recorded.Stream.Key), recorded.Data, command, states),
-                "resolution" => OfResolution(new MarketId(recorded.Stream.Key), recorded.Data, actor, command, states),
+                "market" => OfMarket(new MarketId(stream.Key), recorded.Data, command, states),
+                "resolution" => OfResolution(new MarketId(stream.Key), recorded.Data, command, states),
                 "quotes" when recorded.Data is TwapRecomputed e => OfTwap(e, states),
                 "template" when recorded.Data is TemplatePublished e =>
                     TemplateDecider.Decider.Decide(new PublishTemplate(e.Template, e.At), states.Template(e.Template.Id)).On(recorded.Stream),
                 "truth" when recorded.Data is TruthRecorded e =>
-                    TruthDecider.Decider.Decide(new RecordTruth(e.Key, e.Value, e.EvidenceUri, e.By, e.At), states.Truth(recorded.Stream.Key)).On(recorded.Stream),
-                "account" => OfAccount(new AccountId(recorded.Stream.Key), recorded.Data, states),
+                    TruthDecider.Decider.Decide(new RecordTruth(e.Key, e.Value, e.EvidenceUri, e.By, e.At), states.Truth(stream.Key)).On(recorded.Stream),
+                "account" => OfAccount(new AccountId(stream.Key), recorded.Data, states),
                 _ => (Decision<StreamEvent>?)null,
             };
             if (decision is not null)
@@ -87,15 +90,15 @@ internal static class Redecision
     }
 
     private static Decision<StreamEvent>? OfResolution(
-        MarketId id, object @event, string actor, IReadOnlyList<Recorded> command, AuditStates states)
+        MarketId id, object @event, IReadOnlyList<Recorded> command, AuditStates states)
     {
         var before = states.Market(id);
         return @event switch
         {
-            ResolutionStarted e => Decide(new StartResolution(id, actor, e.At)),
-            RuleEvaluated e => Decide(new StartResolution(id, actor, e.At)),
+            ResolutionStarted e => Decide(new StartResolution(id, Actor(), e.At)),
+            RuleEvaluated e => Decide(new StartResolution(id, Actor(), e.At)),
             ManualProposed e => Decide(new ProposeManually(id, e.Value, e.EvidenceUri, e.By, e.At)),
-            ResolutionDetermined e => Decide(new ApproveManually(id, actor, e.At)),
+            ResolutionDetermined e => Decide(new ApproveManually(id, Actor(), e.At)),
             ResolutionFinished e => Decide(new FinishResolution(id, e.At)),
             MarketVoided e => Decide(new FinishResolution(id, e.At)),
             SettlementPlanned e =>
@@ -104,6 +107,8 @@ internal static class Redecision
             MarketSettled e => Pay(e.At),
             _ => (Decision<StreamEvent>?)null,
         };
+
+        string Actor() => command[0].Stored.Header("actor") ?? "";
 
         Decision<StreamEvent> Decide(ResolutionCommand asked) => ResolutionDecider.Decide(
             asked, before.Market, before.Resolution, before.Pool,

@@ -9,5 +9,5 @@ public static class TradingSlice
     private static void Wire(EventCatalog catalog) => catalog
         .Add<LiquidityAdded>("liquidity_added")
         .Add<LiquidityRemoved>("liquidity_removed")
-        .Add<TradeExecuted>("trade_executed");
+        .Add<TradeExecuted>("trade_executed", StoredTrade.Read);
 }

@@ -91,6 +91,42 @@ public static class Decimal8
         return true;
     }
 
+    /// <summary>Reads the same texts from UTF-8; what is refused is not told why.</summary>
+    internal static bool TryParse(ReadOnlySpan<byte> text, out long units)
+    {
+        units = 0;
+        var point = text.IndexOf((byte)'.');
+        var whole = point < 0 ? text.Length : point;
+        var part = point < 0 ? 0 : text.Length - point - 1;
+        if (whole is 0 or > WholeDigits || part > Decimals || (point >= 0 && part == 0) || (whole > 1 && text[0] == '0'))
+        {
+            return false;
+        }
+
+        var read = 0L;
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (i != point)
+            {
+                var digit = text[i] - '0';
+                if (digit is < 0 or > 9)
+                {
+                    return false;
+                }
+
+                read = (read * 10) + digit;
+            }
+        }
+
+        for (var i = part; i < Decimals; i++)
+        {
+            read *= 10;
+        }
+
+        units = read;
+        return true;
+    }
+
     private static string? Broken(ReadOnlySpan<char> text)
     {
         if (text.IsEmpty)

@@ -1,28 +1,101 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
+using System.Threading.Channels;
 
 namespace Mbp.Ledger.Reading;
 
+/// <summary>
+/// A range of the ledger in order, decoded, for whoever goes through all of it (a replay, a rebuild). While one page is being used the next ones
+/// are read and decoded on other cores, but never more than a few: memory does not grow with the ledger.
+/// </summary>
 public static class DecodedPages
 {
-    private const int PageLength = 2_000;
+    // Small enough that a page's events die young, large enough that handing it over costs nothing for each of them.
+    private const int PageSize = 500;
 
+    // Reading is one task and decoding may be as many as there are cores; more pages than that would only wait.
+    private static readonly int LookAhead = Math.Clamp(Environment.ProcessorCount, 2, 16);
+
+    /// <summary>
+    /// The events after one position up to another. A page ends anywhere, also within a command. Where an event cannot be read, those before it
+    /// still come, and then the exception of <see cref="EventCatalog.Decode(StoredEvent)"/>.
+    /// </summary>
     public static async IAsyncEnumerable<IReadOnlyList<Recorded>> ReadAsync(
         IEventStore store, EventCatalog catalog, long after, long upTo, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var page = new List<Recorded>(PageLength);
-        await foreach (var stored in store.ReadRangeAsync(after, upTo, cancellationToken).ConfigureAwait(false))
+        ArgumentNullException.ThrowIfNull(store);
+        ArgumentNullException.ThrowIfNull(catalog);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var pages = Channel.CreateBounded<Task<Page>>(new BoundedChannelOptions(LookAhead) { SingleReader = true, SingleWriter = true });
+        var reading = Task.Run(() => ReadAsync(store.ReadRangeAsync(after, upTo, stop.Token), catalog, pages.Writer, stop.Token), CancellationToken.None);
+        try
         {
-            page.Add(catalog.Decode(stored));
-            if (page.Count == PageLength)
+            await foreach (var decoding in pages.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
             {
-                yield return page;
-                page = new List<Recorded>(PageLength);
+                var page = await decoding.ConfigureAwait(false);
+                if (page.Events.Count > 0)
+                {
+                    yield return page.Events;
+                }
+
+                page.Fault?.Throw();
             }
         }
-
-        if (page.Count > 0)
+        finally
         {
-            yield return page;
+            // Whoever stops in the middle leaves no reader behind. What went wrong in it has been thrown, or does not matter any more.
+            await stop.CancelAsync().ConfigureAwait(false);
+            await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    private static async Task ReadAsync(
+        IAsyncEnumerable<StoredEvent> events, EventCatalog catalog, ChannelWriter<Task<Page>> pages, CancellationToken cancellationToken)
+    {
+        Exception? fault = null;
+        try
+        {
+            var stored = new List<StoredEvent>(PageSize);
+            await foreach (var e in events.ConfigureAwait(false))
+            {
+                stored.Add(e);
+                if (stored.Count == PageSize)
+                {
+                    await pages.WriteAsync(Decode(stored, catalog), cancellationToken).ConfigureAwait(false);
+                    stored = new List<StoredEvent>(PageSize);
+                }
+            }
+
+            await pages.WriteAsync(Decode(stored, catalog), cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            fault = e;
+            throw;
+        }
+        finally
+        {
+            pages.Complete(fault);
+        }
+    }
+
+    private static Task<Page> Decode(List<StoredEvent> stored, EventCatalog catalog) => Task.Run(() =>
+    {
+        var events = new List<Recorded>(stored.Count);
+        try
+        {
+            foreach (var e in stored)
+            {
+                events.Add(catalog.Decode(e));
+            }
+
+            return new Page(events, Fault: null);
+        }
+        catch (Exception e) when (e is UnknownEventTypeException or UnreadableEventException)
+        {
+            return new Page(events, ExceptionDispatchInfo.Capture(e));
+        }
+    });
+
+    private sealed record Page(List<Recorded> Events, ExceptionDispatchInfo? Fault);
 }

@@ -29,6 +29,10 @@ internal sealed class LedgerFill : IAsyncDisposable
     private const int TradesOfColdMarket = 10_000;
     private const int Parallel = 1_024;
 
+    // Every seventh trade is a sale; after so many trades, which no sale follows a sale by, market and account meet again.
+    private const int SellEvery = 7;
+    private const int Again = 12_800;
+
     private readonly EmbeddedPostgres _postgres;
     private readonly PostgresEventStore _store;
     private readonly LedgerWriter _writer;
@@ -43,7 +47,11 @@ internal sealed class LedgerFill : IAsyncDisposable
             (e, what) => Console.Error.WriteLine($"{what} {e.Message}"));
     }
 
-    /// <summary>Events in the ledger so far.</summary>
+    public PostgresEventStore Store => _store;
+
+    public RoleConnections Connections => _postgres.Connections;
+
+    /// <summary>Events that were written so far.</summary>
     public long Position => Volatile.Read(ref _position);
 
     public static async Task<LedgerFill> OpenAsync(string data)
@@ -83,11 +91,18 @@ internal sealed class LedgerFill : IAsyncDisposable
     private static Operation Trade(int number, MarketRange range)
     {
         var (market, account) = (new MarketId(Place.Market(range.First + number % range.Count)), new AccountId(Place.Account(number * 31 % Place.Accounts)));
-        var (outcome, amount) = (number % 3 == 0 ? "NO" : "YES", Credits.FromUnits((1 + number % 9) * Decimal8.One));
-        return Commands.Trade(market, account, at => new BuyShares(market, account, Guid.CreateVersion7().ToString("N"), number % 1_000 < 500 ? outcome : Other(outcome), amount, null, at));
+        var (outcome, amount) = (OutcomeOf(number), Credits.FromUnits((1 + number % 9) * Decimal8.One));
+        if (number % SellEvery == 0 && number >= Again && range == Warm)
+        {
+            // The same account bought the same outcome here one full turn before.
+            var sold = OutcomeOf(number - Again);
+            return Commands.Trade(market, account, at => new SellShares(market, account, Guid.CreateVersion7().ToString("N"), sold, Shares.FromUnits(Decimal8.One / 2), null, at));
+        }
+
+        return Commands.Trade(market, account, at => new BuyShares(market, account, Guid.CreateVersion7().ToString("N"), outcome, amount, null, at));
     }
 
-    private static string Other(string outcome) => outcome == "YES" ? "NO" : "YES";
+    private static string OutcomeOf(int number) => (number % 3 == 0) == (number % 1_000 < 500) ? "NO" : "YES";
 
     private Task EachAsync(int count, Func<int, Operation> operation) => System.Threading.Tasks.Parallel.ForEachAsync(
         Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = Parallel },

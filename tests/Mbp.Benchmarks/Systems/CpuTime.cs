@@ -31,11 +31,13 @@ internal static class CpuTime
     }
 
     /// <summary>Bytes of physical memory that a process holds.</summary>
-    public static long WorkingSet(int process)
-    {
-        var line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return line is null ? 0 : long.Parse(line.AsSpan(6).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture) * 1024;
-    }
+    public static long WorkingSet(int process) => Status(process, "VmRSS:");
+
+    /// <summary>The most that a process ever held, or since <see cref="ForgetPeak"/>; 0 for one that is gone.</summary>
+    public static long PeakWorkingSet(int process) => Status(process, "VmHWM:");
+
+    /// <summary>From here on this process's peak counts anew.</summary>
+    public static void ForgetPeak() => File.WriteAllText("/proc/self/clear_refs", "5");
 
     /// <summary>The process number of the PostgreSQL behind a connection: the parent of the session that answers.</summary>
     public static async Task<int> PostmasterAsync(string connection)
@@ -43,6 +45,20 @@ internal static class CpuTime
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connection) { Pooling = false });
         await using var session = await source.OpenConnectionAsync().ConfigureAwait(false);
         return (int)(Stat(session.ProcessID)?[Parent] ?? throw new InvalidOperationException("The PostgreSQL session is not a process of this machine."));
+    }
+
+    private static long Status(int process, string field)
+    {
+        try
+        {
+            var line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(l => l.StartsWith(field, StringComparison.Ordinal));
+            return line is null ? 0 : long.Parse(line.AsSpan(field.Length).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture) * 1024;
+        }
+        catch (IOException)
+        {
+            // It is gone.
+            return 0;
+        }
     }
 
     private static long[]? Stat(int process)

@@ -1,0 +1,144 @@
+using Mbp.Domain.Accounts;
+using Mbp.Domain.Audit;
+using Mbp.Domain.Markets;
+using Mbp.Domain.Pricing;
+using Mbp.Domain.Resolution;
+using Mbp.Domain.Settlement;
+using Mbp.Domain.Trading;
+using Mbp.Domain.Units;
+using Mbp.Ledger;
+using NodaTime;
+using static Mbp.Domain.Tests.Markets.Terms;
+
+namespace Mbp.Domain.Tests.Audit;
+
+/// <summary>A ledger with something of everything, as the deciders write it: what an audit goes through, and what a test tampers with.</summary>
+internal sealed class Story
+{
+    public static readonly MarketId Snow = new("snow");
+    public static readonly AccountId Bia = new("bia");
+
+    private readonly AuditStates _states = new();
+    private readonly Dictionary<StreamId, long> _versions = [];
+    private readonly List<IReadOnlyList<Recorded>> _commands = [];
+    private long _position;
+    private Instant _now = Noon;
+
+    private Story()
+    {
+    }
+
+    /// <summary>Two markets over three days: trades, liquidity, a halt, averages; one is resolved and paid, one voided.</summary>
+    public static IReadOnlyList<IReadOnlyList<Recorded>> Tell()
+    {
+        var story = new Story();
+        story.Open();
+        for (var i = 0; i < 60; i++)
+        {
+            story.Wait(i % 5 == 0 ? Duration.FromHours(4) : Duration.FromSeconds(20));
+            story.Trade(i);
+        }
+
+        story.End(Rain, "YES");
+        story.End(Snow, "INVALID");
+        return story._commands;
+    }
+
+    private void Open()
+    {
+        var template = Of(MarketKind.Binary);
+        Write(TemplateDecider.Decider.Decide(new SeedTemplate(template, _now), TemplateEntry.Initial).On(Template.StreamOf(template.Id)));
+        foreach (var account in new[] { House, Ana, Bia })
+        {
+            Write(AccountDecider.Decider.Decide(new OpenAccount(account, _now), _states.Account(account)).On(account.Stream));
+            Write(AccountDecider.Decider.Decide(new GrantCredits(Ce(100_000), "start", _now), _states.Account(account)).On(account.Stream));
+        }
+
+        foreach (var id in new[] { Rain, Snow })
+        {
+            Write(CreateMarketDecider.Decide(
+                Create(id.Value, ruleset: id == Rain ? "default" : "replay", closesAt: Noon + Duration.FromDays(30)) with { MarketId = id },
+                _states.Template(template.Id), _states.Market(id).Market, _states.Market(id).Pool, _states.Account(House)));
+        }
+    }
+
+    private void Trade(int i)
+    {
+        var (id, account, outcome) = (i % 3 == 0 ? Snow : Rain, i % 2 == 0 ? Ana : Bia, i % 5 < 3 ? "YES" : "NO");
+        var market = _states.Market(id);
+        var held = market.Pool.HolderOf(account).Shares[market.Pool.IndexOf(outcome)];
+        TradeCommand command =
+            i % 11 == 7 ? new AddLiquidity(id, account, Ce(100 + i), _now)
+            : i % 11 == 10 && market.Pool.HolderOf(account).LpShares > LpShares.Zero ? new RemoveLiquidity(id, account, market.Pool.HolderOf(account).LpShares, _now)
+            : i % 4 == 3 && held > Shares.FromUnits(Decimal8.One) ? new SellShares(id, account, $"t{i}", outcome, Shares.FromUnits(held.Units / 2), null, _now)
+            : new BuyShares(id, account, $"t{i}", outcome, Ce(10 + (i * 7 % 90)), null, _now);
+        Write(TradeDecider.Decide(command, market.Market, market.Pool, _states.Account(account)));
+        if (i == 30)
+        {
+            Write(MarketDecider.Decider.Decide(new HaltMarket(HaltLevel.Hard, "odd", _now), _states.Market(id).Market).On(id.Stream));
+            Wait(Duration.FromMinutes(1));
+            Write(MarketDecider.Decider.Decide(new ResumeMarket("fine", _now), _states.Market(id).Market).On(id.Stream));
+        }
+
+        if (i % 4 == 0)
+        {
+            market = _states.Market(id);
+            Write(TwapDecider.Decide(new RecomputeTwap(id, _now), market.Market, market.Track, market.Twap).On(id.Quotes));
+        }
+    }
+
+    private void End(MarketId id, string value)
+    {
+        Wait(Duration.FromMinutes(7));
+        Write(MarketDecider.Close(new CloseMarket("done", _now), _states.Market(id).Market, _states.Market(id).LastDay).On(id.Stream));
+        foreach (var command in new ResolutionCommand[] { new StartResolution(id, "op-1", _now), new ProposeManually(id, value, "urn:gauge", "op-1", _now) })
+        {
+            Resolve(command, "op-1");
+        }
+
+        Resolve(new ApproveManually(id, "op-2", _now), "op-2");
+        if (_states.Market(id).Resolution is MarketResolution.Determined)
+        {
+            Wait(Duration.FromHours(3));
+            Resolve(new FinishResolution(id, _now), "worker:resolution");
+        }
+
+        var market = _states.Market(id);
+        Write(SettlementDecider.Plan(new PlanSettlement(id, _now), market.Resolution, market.Settlement, market.Pool).On(id.Resolution));
+        while (_states.Market(id).Settlement is MarketSettlement.Paying)
+        {
+            Write(SettlementDecider.Pay(new PayNext(id, _states.PlanOf(id), Most: 2, _now), _states.Market(id).Settlement));
+        }
+    }
+
+    private void Resolve(ResolutionCommand command, string actor)
+    {
+        var market = _states.Market(command.MarketId);
+        Write(ResolutionDecider.Decide(command, market.Market, market.Resolution, market.Pool, TruthTable.Initial).On(command.MarketId.Resolution), actor);
+    }
+
+    private void Wait(Duration time) => _now += time;
+
+    private void Write(Decision<StreamEvent> decision, string actor = "op-1")
+    {
+        Assert.Null(decision.Rejection);
+        if (decision.Events.IsEmpty)
+        {
+            return;
+        }
+
+        var command = new List<Recorded>();
+        foreach (var (stream, @event) in decision.Events)
+        {
+            _states.Apply(stream, @event);
+            _versions[stream] = _versions.GetValueOrDefault(stream) + 1;
+            command.Add(new Recorded(
+                new StoredEvent(
+                    ++_position, stream, _versions[stream], Guid.Empty, @event.GetType().Name, default, _now, "trace", $"command-{_commands.Count}",
+                    System.Text.Encoding.UTF8.GetBytes($$"""{"actor": "{{actor}}"}""")),
+                @event));
+        }
+
+        _commands.Add(command);
+    }
+}
