@@ -81,9 +81,6 @@ internal static class Program
                     return Print(await rebuild.RunAsync().ConfigureAwait(false));
                 }
 
-            case RebuildBenchmark.ChildMode:
-                return await RebuildBenchmark.RunChildAsync(options.Text("data")).ConfigureAwait(false);
-
             case "read":
                 using (var read = new ReadBenchmark(
                     (long)options.Number("events", otherwise: 1_000_000, least: 10_000), options.Find("data"), (int)options.Number("rounds", otherwise: 5, least: 1)))

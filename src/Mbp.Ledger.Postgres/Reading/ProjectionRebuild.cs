@@ -193,7 +193,7 @@ public sealed class ProjectionRebuild(RoleConnections connections, IEventStore s
         if (reason is null)
         {
             // The tables that serve follow within milliseconds; where nobody follows they stay behind, and there is nothing to compare with.
-            for (var i = 0; serving!.Position < site.Position && i < 50; i++)
+            for (var i = 0; serving!.Position < site.Position && i < 50 && await IsFollowedAsync(pool, cancellationToken).ConfigureAwait(false); i++)
             {
                 await Task.Delay(100, cancellationToken).ConfigureAwait(false);
                 serving = await ProjectionRegistry.FindAsync(pool, projection.Name, cancellationToken).ConfigureAwait(false) ?? serving;
@@ -218,6 +218,13 @@ public sealed class ProjectionRebuild(RoleConnections connections, IEventStore s
         var compared = news.Zip(await olds.ConfigureAwait(false), (fresh, old) =>
             new TableDigest(fresh.Table, fresh.Rows, fresh.Digest, fresh == old ? Equal : Different)).ToList();
         return (compared, position);
+    }
+
+    // Whether some process holds the lock of those who follow.
+    private static async Task<bool> IsFollowedAsync(NpgsqlDataSource pool, CancellationToken cancellationToken)
+    {
+        await using var command = pool.CreateCommand("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND classid = 5063248 AND objid = 3 AND granted)");
+        return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true;
     }
 
     private static async Task<IReadOnlyList<(string Table, long Rows, string Digest)>> DigestsAsync(

@@ -65,7 +65,8 @@ internal sealed class ReadBenchmark(long events, string? keep, int rounds) : IDi
             var cpuUsed = (CpuTime.Of(Environment.ProcessId) - cpuBefore) * 1_000_000 / head;
             readMb = Math.Max(readMb, CpuTime.PeakWorkingSet(Environment.ProcessId) / 1024.0 / 1024.0);
             var naiveSpeed = await SpeedAsync(head, () => LedgerReads.NaiveAsync(rows, head)).ConfigureAwait(false);
-            var (auditSpeed, mb) = await AuditProcess.RunAsync(_data).ConfigureAwait(false);
+            var (audited, mb) = await MbpProcess.RunAsync(_data, "audit", "replay").ConfigureAwait(false);
+            var auditSpeed = (double)audited["eventsPerSecond"]!;
             await Console.Error.WriteLineAsync(
                 $"round {round}: rows only {rawSpeed:0}, decoded {readSpeed:0} ({cpuUsed:0.00} us of processor each), naive {naiveSpeed:0}, audit {auditSpeed:0} events/s").ConfigureAwait(false);
             auditMb = Math.Max(auditMb, mb);

@@ -1,22 +1,21 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using Mbp.Benchmarks.Systems;
 
-namespace Mbp.Benchmarks.Read;
+namespace Mbp.Benchmarks.Systems;
 
-/// <summary><c>mbp audit replay</c> as an operator runs it: a process of its own, under its own settings.</summary>
-internal static class AuditProcess
+/// <summary>A verb of <c>mbp</c> as an operator runs it: a process of its own, under its own settings.</summary>
+internal static class MbpProcess
 {
     private static readonly string Program = Path.GetFullPath(Path.Combine(
         AppContext.BaseDirectory, "..", "..", "Mbp.Cli", new DirectoryInfo(AppContext.BaseDirectory).Name, "mbp.dll"));
 
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(50);
 
-    /// <returns>What it says of its own speed, and the most memory that it held.</returns>
-    public static async Task<(double EventsPerSecond, double PeakMb)> RunAsync(string data)
+    /// <returns>The verb's JSON report, and the most memory that it held.</returns>
+    public static async Task<(JsonObject Report, double PeakMb)> RunAsync(string data, params IReadOnlyList<string> verb)
     {
         using var process = Process.Start(new ProcessStartInfo(
-            "dotnet", [Program, "audit", "replay", "--json", "--data", data]) { RedirectStandardOutput = true, RedirectStandardError = true })
+            "dotnet", [Program, .. verb, "--json", "--data", data]) { RedirectStandardOutput = true, RedirectStandardError = true })
             ?? throw new InvalidOperationException("mbp does not start.");
         var (said, complained) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         var peak = 0L;
@@ -27,8 +26,8 @@ internal static class AuditProcess
         }
 
         await process.WaitForExitAsync().ConfigureAwait(false);
-        return process.ExitCode == 0 && JsonNode.Parse(await said.ConfigureAwait(false)) is { } report
-            ? ((double)report["eventsPerSecond"]!, peak / 1024.0 / 1024.0)
-            : throw new InvalidOperationException($"The audit failed:\n{await said.ConfigureAwait(false)}\n{await complained.ConfigureAwait(false)}");
+        return process.ExitCode == 0 && JsonNode.Parse(await said.ConfigureAwait(false)) is JsonObject report
+            ? (report, peak / 1024.0 / 1024.0)
+            : throw new InvalidOperationException($"mbp {string.Join(' ', verb)} failed:\n{await said.ConfigureAwait(false)}\n{await complained.ConfigureAwait(false)}");
     }
 }
