@@ -8,6 +8,7 @@ using Mbp.Host.Markets;
 using Mbp.Host.Platform;
 using Mbp.Host.Pricing;
 using Mbp.Host.Resolution;
+using Mbp.Host.Streaming;
 using Mbp.Host.Trading;
 using Mbp.Ledger;
 using Mbp.Ledger.Postgres;
@@ -87,6 +88,7 @@ public static class MbpHost
         services.AddSingleton(MakeFeed).AddHostedService<FeedPump>();
         services.AddSingleton<ViewCheckpoint>().AddHostedService<ViewKeeper>();
         services.AddSingleton<LiveLedger>().AddHostedService(s => s.GetRequiredService<LiveLedger>());
+        services.AddSingleton<StreamMetrics>().AddSingleton<StreamRounds>().AddHostedService(s => s.GetRequiredService<StreamRounds>());
         services.AddSingleton(MakeWriter);
         services.AddSingleton<WriterMetrics>();
         services.AddSingleton<Commands>().AddSingleton<Reads>();
@@ -142,6 +144,7 @@ public static class MbpHost
         ResolutionEndpoints.Map(v2);
         AccountEndpoints.Map(v2);
         AuditEndpoints.Map(v2);
+        StreamEndpoints.Map(v2);
     }
 
     private static EventFeed MakeFeed(IServiceProvider services) => new(
