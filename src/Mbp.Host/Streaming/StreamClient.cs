@@ -53,6 +53,9 @@ internal sealed class StreamClient(
     /// <summary>Whether it has not taken yet what was written last.</summary>
     public bool IsWaitedFor => _flush is { IsCompleted: false };
 
+    /// <summary>Whether there is more for it than one step may write.</summary>
+    public bool HasMore(FrameRing ring) => _number < ring.Next;
+
     /// <summary>From any thread: it is to be let go as soon as nobody writes to it.</summary>
     public void Dismiss() => _isLeaving = true;
 

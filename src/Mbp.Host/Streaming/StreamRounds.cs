@@ -25,6 +25,7 @@ internal sealed class StreamRounds : BackgroundService
     private static readonly TimeSpan ShortestRound = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan RoundPerClient = TimeSpan.FromMicroseconds(45);
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan WaitedFor = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
 
     private readonly EventFeed _feed;
@@ -170,9 +171,9 @@ internal sealed class StreamRounds : BackgroundService
 
                 Round();
                 await Task.Delay(ShortestRound + _carried.Count * RoundPerClient, stoppingToken).ConfigureAwait(false);
-                if (!next.IsCompleted && !called.IsCompleted)
+                if (!next.IsCompleted && !called.IsCompleted && Pause() is { Ticks: > 0 } pause)
                 {
-                    await Task.WhenAny(next, called, Task.Delay(Idle, stoppingToken)).ConfigureAwait(false);
+                    await Task.WhenAny(next, called, Task.Delay(pause, stoppingToken)).ConfigureAwait(false);
                 }
 
                 if (called.IsCompleted && _calls.Reader.TryRead(out _))
@@ -253,6 +254,26 @@ internal sealed class StreamRounds : BackgroundService
                 client.LetGo(why);
             }
         }
+    }
+
+    // Nothing wakes the rounds for those who could not be given all at once, nor when one of them has taken what it was given.
+    private TimeSpan Pause()
+    {
+        var pause = Idle;
+        foreach (var client in _carried)
+        {
+            if (client.HasMore(_ring))
+            {
+                if (!client.IsWaitedFor)
+                {
+                    return TimeSpan.Zero;
+                }
+
+                pause = WaitedFor;
+            }
+        }
+
+        return pause;
     }
 
     private Leave Step(StreamClient client, long now)
