@@ -33,7 +33,8 @@ internal enum Leave
 internal sealed class StreamClient(
     PipeWriter body, StreamFilter filter, long cursor, StreamLimits limits, StreamMetrics metrics, Func<bool> isAllowed, Action cutOff)
 {
-    private const int MostBytes = 64 * 1024;
+    // In one step. A follower of everything needs it all when rounds are long; the next step comes only after it has taken this one.
+    private const int MostBytes = 256 * 1024;
     private const int PageEvents = 250;
     private const long AllowedForMs = 1_000;
 

@@ -164,13 +164,15 @@ internal sealed class StreamRounds : BackgroundService
         {
             while (Clients > 0 || !_joining.IsEmpty || _carried.Count > 0)
             {
+                var began = TimeProvider.System.GetTimestamp();
                 for (var pages = 0; pages < PagesARound && next.IsCompleted; pages++)
                 {
                     next = await TakeAsync(next, enough.Token).ConfigureAwait(false);
                 }
 
                 Round();
-                await Task.Delay(ShortestRound + _carried.Count * RoundPerClient, stoppingToken).ConfigureAwait(false);
+                var rest = ShortestRound + _carried.Count * RoundPerClient - TimeProvider.System.GetElapsedTime(began);
+                await Task.Delay(rest > ShortestRound ? rest : ShortestRound, stoppingToken).ConfigureAwait(false);
                 if (!next.IsCompleted && !called.IsCompleted && Pause() is { Ticks: > 0 } pause)
                 {
                     await Task.WhenAny(next, called, Task.Delay(pause, stoppingToken)).ConfigureAwait(false);
