@@ -9,6 +9,7 @@ using Mbp.Host.Platform;
 using Mbp.Host.Pricing;
 using Mbp.Host.Projections;
 using Mbp.Host.Resolution;
+using Mbp.Host.Streaming;
 using Mbp.Host.Trading;
 using Mbp.Ledger;
 using Mbp.Ledger.Postgres;
@@ -88,6 +89,7 @@ public static class MbpHost
         services.AddSingleton(MakeFeed).AddHostedService<FeedPump>();
         services.AddSingleton<ViewCheckpoint>().AddHostedService<ViewKeeper>();
         services.AddSingleton<LiveLedger>().AddHostedService(s => s.GetRequiredService<LiveLedger>());
+        services.AddSingleton<StreamMetrics>().AddSingleton<StreamRounds>().AddHostedService(s => s.GetRequiredService<StreamRounds>());
         services.AddSingleton(MakeWriter);
         services.AddSingleton(ProjectionWorker.MakeDaemon).AddHostedService<ProjectionWorker>();
         services.AddSingleton<WriterMetrics>().AddSingleton<ProjectionMetrics>();
@@ -146,6 +148,7 @@ public static class MbpHost
         AccountEndpoints.Map(v2);
         AuditEndpoints.Map(v2);
         ProjectionEndpoints.Map(v2);
+        StreamEndpoints.Map(v2);
     }
 
     private static EventFeed MakeFeed(IServiceProvider services) => new(

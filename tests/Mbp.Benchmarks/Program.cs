@@ -6,6 +6,7 @@ using Mbp.Benchmarks.Rebuild;
 using Mbp.Benchmarks.Read;
 using Mbp.Benchmarks.Restart;
 using Mbp.Benchmarks.Soak;
+using Mbp.Benchmarks.Stream;
 using Mbp.Benchmarks.Write;
 
 namespace Mbp.Benchmarks;
@@ -24,6 +25,8 @@ internal static class Program
                                     decide, evolve, encode, decode, leaf hash, one by one
         rebuild [--events 1000000] [--rounds 3] [--data DIR]
                                     every table from the ledger, beside a bare read of it; DIR keeps the ledger
+        stream  [--clients 2000] [--rate 500] [--seconds 30]
+                                    followers of the event stream, while trades come in at a fixed rate
         restart [--events 1000000] [--data DIR]
                                     how soon a host on a large ledger takes trades; DIR keeps the ledger
         read    [--events 1000000] [--rounds 5] [--data DIR]
@@ -65,6 +68,13 @@ internal static class Program
                 var (folder, filter) = (options.Text("out", "artifacts/inner"), options.Text("filter", ""));
                 options.Complete();
                 return Print(InnerRun.Run(folder, filter));
+
+            case "stream":
+                var stream = new StreamBenchmark(
+                    (int)options.Number("clients", otherwise: 2_000, least: 1), options.Number("rate", otherwise: 500, least: 1),
+                    TimeSpan.FromSeconds(options.Number("seconds", otherwise: 30, least: 1)));
+                options.Complete();
+                return Print(await stream.RunAsync().ConfigureAwait(false));
 
             case "restart":
                 using (var restart = new RestartBenchmark((long)options.Number("events", otherwise: 1_000_000, least: 10_000), options.Find("data")))

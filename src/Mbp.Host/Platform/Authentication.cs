@@ -105,7 +105,7 @@ internal static class Authentication
 
         // Asked of a view that is not at the head yet, a revoked key would be in force and a new one unknown.
         private Principal? Owner(string hash) => live.Present.KeysByHash.GetValueOrDefault(hash) is { } key
-            ? new Principal(key.Account.Value, key.Account, key.Scopes.Contains(ApiScope.Trade))
+            ? new Principal(key.Account.Value, key.Account, key.Scopes.Contains(ApiScope.Trade)) { KeyHash = hash }
             : null;
     }
 }

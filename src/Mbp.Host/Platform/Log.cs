@@ -32,6 +32,12 @@ internal static partial class Log
     [LoggerMessage(11, LogLevel.Information, "The checkpoint of the read models is passed over ({Why}); they are folded from the events.")]
     public static partial void CheckpointPassedOver(ILogger logger, Exception? exception, string why);
 
+    [LoggerMessage(12, LogLevel.Error, "The event streams end at position {Position}: what follows cannot be read.")]
+    public static partial void StreamsEnd(ILogger logger, Exception exception, long position);
+
+    [LoggerMessage(13, LogLevel.Debug, "The connection of a stream broke.")]
+    public static partial void StreamBroke(ILogger logger, Exception exception);
+
     [LoggerMessage(8, LogLevel.Warning, "The command {Subject} of a worker was refused: {Code}")]
     public static partial void WorkerRefused(ILogger logger, string subject, string code);
 }

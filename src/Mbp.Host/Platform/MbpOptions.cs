@@ -1,3 +1,4 @@
+using Mbp.Host.Streaming;
 using NodaTime;
 
 namespace Mbp.Host.Platform;
@@ -46,6 +47,9 @@ public sealed record MbpOptions
 
     /// <summary>The one clock of the process. Not on the command line: only a test tells the host another time.</summary>
     public IClock Clock { get; init; } = SystemClock.Instance;
+
+    /// <summary>What followers over HTTP may cost.</summary>
+    public StreamLimits Streams { get; init; } = new();
 
     public bool IsOn(string flag) => Flags[flag];
 

@@ -12,6 +12,12 @@ public sealed record Principal(string Id, AccountId? Account, bool CanTrade)
 {
     public bool IsOperator => Account is null;
 
+    /// <summary>The hash of an owner's key; null for an operator, whose keys last as long as the process.</summary>
+    public string? KeyHash { get; init; }
+
+    /// <summary>Asked by what outlasts a single answer: a key may be revoked meanwhile.</summary>
+    public bool IsInForce(LedgerView view) => KeyHash is not { } hash || (view ?? throw new ArgumentNullException(nameof(view))).KeysByHash.ContainsKey(hash);
+
     public static Principal Of(HttpContext http) =>
         http.Features.Get<Principal>() ?? throw new InvalidOperationException("This route is not behind the authentication filter.");
 

@@ -26,6 +26,11 @@ internal sealed class TradingSystem : IAsyncDisposable
 
     public Generator Generator { get; }
 
+    public Uri Address => _http.BaseAddress!;
+
+    /// <summary>The operator's.</summary>
+    public string Key => _http.DefaultRequestHeaders.Authorization!.Parameter!;
+
     /// <summary>The product's host on a fresh ledger, with no other way in than its API.</summary>
     public static Task<TradingSystem> ProductAsync() => StartAsync("product", "Mbp.Host.dll", "--ephemeral", "--limits", "off");
 

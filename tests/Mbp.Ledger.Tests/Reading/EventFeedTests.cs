@@ -148,6 +148,8 @@ public sealed class EventFeedTests : IAsyncDisposable
         _store.Add([.. Singles(1, 3), .. Singles(10_000, 10_001)]);
         var feed = await FollowingAsync(fedHere: false);
         Assert.Equal([1, 2, 3, 10_000, 10_001], await PositionsAsync(feed, 0, 10_001, most: 10));
+        Assert.Equal(10_000, (await NextAsync(feed, 3, 10))[0].Position);
+        Assert.Equal(10_000, (await NextAsync(feed, 5_000, 10))[0].Position);
         _store.Add(Singles(20_000, 20_000));
         Assert.Equal([20_000], Positions(await NextAsync(feed, 10_001, 10)));
         Assert.Equal([20_000], Positions(await NextAsync(feed, 15_000, 10)));
@@ -295,9 +297,9 @@ public sealed class EventFeedTests : IAsyncDisposable
     private async Task<EventFeed> FollowingAsync(bool fedHere, int capacity = 32_768)
     {
         var feed = new EventFeed(_store, _catalog, capacity, (e, _) => _troubles.Enqueue(e)) { IsFedHere = () => fedHere, SelfCheck = TimeSpan.FromMilliseconds(5) };
+        var (head, looks) = (await _store.HeadAsync(None), _store.Looks);
         Follow(feed);
-        var head = await _store.HeadAsync(None);
-        await UntilAsync(() => feed.Head == head);
+        await UntilAsync(() => feed.Head == head && _store.Looks > looks);
         return feed;
     }
 }

@@ -9,9 +9,13 @@ internal sealed class ListStore : IEventStore
     private readonly List<StoredEvent> _events = [];
     private TaskCompletionSource _grown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _reads;
+    private int _looks;
 
     /// <summary>How often it was asked for events.</summary>
     public int Reads => Volatile.Read(ref _reads);
+
+    /// <summary>How often it was asked for its head.</summary>
+    public int Looks => Volatile.Read(ref _looks);
 
     public volatile bool IsAway;
 
@@ -30,6 +34,7 @@ internal sealed class ListStore : IEventStore
         MustBeThere();
         lock (_gate)
         {
+            _looks++;
             return Task.FromResult(_events.Count == 0 ? 0 : _events[^1].Position);
         }
     }
