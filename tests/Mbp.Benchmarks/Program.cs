@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Mbp.Benchmarks.Inner;
 using Mbp.Benchmarks.Naive;
+using Mbp.Benchmarks.Page;
 using Mbp.Benchmarks.Restart;
 using Mbp.Benchmarks.Soak;
 using Mbp.Benchmarks.Write;
@@ -20,6 +21,8 @@ internal static class Program
                                     a fixed rate for a long time: latency minute by minute, the host's memory
         inner   [--filter NAME] [--out artifacts/inner]
                                     decide, evolve, encode, decode, leaf hash, one by one
+        page    [--reads 1000] [--trades 500] [--seconds 30]
+                                    markets' whole pages at a fixed rate while trades go in
         restart [--events 1000000] [--data DIR]
                                     how soon a host on a large ledger takes trades; DIR keeps the ledger
         """;
@@ -59,6 +62,13 @@ internal static class Program
                 var (folder, filter) = (options.Text("out", "artifacts/inner"), options.Text("filter", ""));
                 options.Complete();
                 return Print(InnerRun.Run(folder, filter));
+
+            case "page":
+                var page = new PageBenchmark(
+                    options.Number("reads", otherwise: 1_000, least: 1), options.Number("trades", otherwise: 500, least: 1),
+                    TimeSpan.FromSeconds(options.Number("seconds", otherwise: 30, least: 1)));
+                options.Complete();
+                return Print(await page.RunAsync().ConfigureAwait(false));
 
             case "restart":
                 using (var restart = new RestartBenchmark((long)options.Number("events", otherwise: 1_000_000, least: 10_000), options.Find("data")))

@@ -20,6 +20,7 @@ internal static class BenchVerb
         Verb("write", "Trades over HTTP beside a naive way, and the append path beside COPY: [--seconds 60]."),
         Verb("soak", "A fixed rate for a long time: [--rate 120] [--minutes 60] [--markets 32] [--out DIR]."),
         Verb("inner", "The parts of the write path, one by one (BenchmarkDotNet): [--filter NAME]."),
+        Verb("page", "Markets' whole pages at a fixed rate while trades go in: [--reads 1000] [--trades 500] [--seconds 30]."),
         Verb("restart", "How soon a ledger of many events takes trades again: [--events 1000000] [--data DIR]."),
     };
 
