@@ -7,6 +7,7 @@ using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
+using Mbp.Host.Trading;
 using Mbp.Ledger;
 using NodaTime;
 
@@ -14,7 +15,13 @@ namespace Mbp.Host.Markets;
 
 /// <param name="Position">The trade's place in the ledger.</param>
 /// <param name="Trade">The trade.</param>
-public readonly record struct TapeTrade(long Position, TradeExecuted Trade);
+public sealed record TapeTrade(long Position, TradeExecuted Trade)
+{
+    private TradeItem? _shown;
+
+    /// <summary>As pages show it. Fifty pages in a row show the same trade: its texts are made once, and only where somebody looks.</summary>
+    internal TradeItem Show(string market) => _shown ??= TradeItem.Of(market, this);
+}
 
 /// <summary>A minute with quotes: prices of outcome 0.</summary>
 public readonly record struct TapeMinute(Instant Minute, Price Open, Price High, Price Low, Price Close, Int128 Volume, int Trades);

@@ -69,7 +69,7 @@ internal sealed class MarketPages(IClock clock)
         var trades = new TradeItem[tape.Trades.Length];
         for (var i = 0; i < trades.Length; i++)
         {
-            trades[i] = TradeItem.Of(id, tape.Trades[^(i + 1)]);
+            trades[i] = tape.Trades[^(i + 1)].Show(id);
         }
 
         var from = market.Prices.Last - Shown;
