@@ -13,6 +13,7 @@ using Mbp.Host.Streaming;
 using Mbp.Host.Trading;
 using Mbp.Ledger;
 using Mbp.Ledger.Postgres;
+using Mbp.Ledger.Postgres.Reading;
 using Mbp.Ledger.Reading;
 using Mbp.Ledger.Writing;
 using NodaTime;
@@ -93,7 +94,8 @@ public static class MbpHost
         services.AddSingleton(MakeWriter);
         services.AddSingleton(ProjectionWorker.MakeDaemon).AddHostedService<ProjectionWorker>();
         services.AddSingleton<WriterMetrics>().AddSingleton<ProjectionMetrics>();
-        services.AddSingleton<Commands>().AddSingleton<Reads>();
+        services.AddSingleton<Commands>().AddSingleton<Reads>().AddSingleton<PastStreams>().AddSingleton<PastPositions>().AddSingleton<MarketPages>();
+        services.AddSingleton(_ => new TableQueries(database.Connections)).AddSingleton<TableReads>();
         services.AddSingleton<TemplateSeeder>().AddHostedService(s => s.GetRequiredService<TemplateSeeder>());
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
         if (options.Demo)
@@ -142,11 +144,20 @@ public static class MbpHost
         TemplateEndpoints.Map(v2);
         CreateMarketEndpoints.Map(v2);
         MarketEndpoints.Map(v2);
+        MarketPages.Map(v2);
         TradeEndpoints.Map(v2);
+        TradeListEndpoints.Map(v2);
         TwapEndpoints.Map(v2);
+        TwapSeriesEndpoints.Map(v2);
+        CandleEndpoints.Map(v2);
+        QualityEndpoints.Map(v2);
         ResolutionEndpoints.Map(v2);
+        ResolutionListEndpoints.Map(v2);
         AccountEndpoints.Map(v2);
+        PositionEndpoints.Map(v2);
+        StatementEndpoints.Map(v2);
         AuditEndpoints.Map(v2);
+        AuditTrailEndpoints.Map(v2);
         ProjectionEndpoints.Map(v2);
         StreamEndpoints.Map(v2);
     }

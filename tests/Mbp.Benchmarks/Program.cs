@@ -4,6 +4,7 @@ using Mbp.Benchmarks.Inner;
 using Mbp.Benchmarks.Naive;
 using Mbp.Benchmarks.Rebuild;
 using Mbp.Benchmarks.Read;
+using Mbp.Benchmarks.Page;
 using Mbp.Benchmarks.Restart;
 using Mbp.Benchmarks.Soak;
 using Mbp.Benchmarks.Stream;
@@ -27,6 +28,8 @@ internal static class Program
                                     every table from the ledger, beside a bare read of it; DIR keeps the ledger
         stream  [--clients 2000] [--rate 500] [--seconds 30]
                                     followers of the event stream, while trades come in at a fixed rate
+        page    [--reads 1000] [--trades 500] [--seconds 30]
+                                    markets' whole pages at a fixed rate while trades go in
         restart [--events 1000000] [--data DIR]
                                     how soon a host on a large ledger takes trades; DIR keeps the ledger
         read    [--events 1000000] [--rounds 5] [--data DIR]
@@ -75,6 +78,12 @@ internal static class Program
                     TimeSpan.FromSeconds(options.Number("seconds", otherwise: 30, least: 1)));
                 options.Complete();
                 return Print(await stream.RunAsync().ConfigureAwait(false));
+            case "page":
+                var page = new PageBenchmark(
+                    options.Number("reads", otherwise: 1_000, least: 1), options.Number("trades", otherwise: 500, least: 1),
+                    TimeSpan.FromSeconds(options.Number("seconds", otherwise: 30, least: 1)));
+                options.Complete();
+                return Print(await page.RunAsync().ConfigureAwait(false));
 
             case "restart":
                 using (var restart = new RestartBenchmark((long)options.Number("events", otherwise: 1_000_000, least: 10_000), options.Find("data")))

@@ -78,6 +78,7 @@ public sealed class ReadTests(HostFixture fixture) : IClassFixture<HostFixture>
         var book = await MarketBook.OfAsync(Api, market);
         var first = book.Quotes[0].At;
         var last = book.Quotes[^1].At;
+        fixture.Clock.Advance(Duration.FromMinutes(41));
         foreach (var at in new[] { first, first.AddSeconds(1), first.AddMinutes(3).AddTicks(70), last.AddTicks(-10), last, last.AddMinutes(2), last.AddMinutes(40) })
         {
             // The last quotes come from the future of none: a market keeps its price.

@@ -22,6 +22,7 @@ internal static class BenchVerb
         Verb("inner", "The parts of the write path, one by one (BenchmarkDotNet): [--filter NAME]."),
         Verb("rebuild", "Every read model from a large ledger, beside a bare read of it: [--events 1000000] [--rounds 3] [--data DIR]."),
         Verb("stream", "Followers of the event stream while trades come in: [--clients 2000] [--rate 500] [--seconds 30]."),
+        Verb("page", "Markets' whole pages at a fixed rate while trades go in: [--reads 1000] [--trades 500] [--seconds 30]."),
         Verb("restart", "How soon a ledger of many events takes trades again: [--events 1000000] [--data DIR]."),
         Verb("read", "The whole ledger read, decoded and audited, beside rows only and a naive way: [--events 1000000] [--rounds 5] [--data DIR]."),
     };

@@ -49,7 +49,10 @@ public static class AuditTrail
         .Text("command_id", r => r.CommandId)
         .Key("position")
         .Index("market_id, position")
-        .Index("account_id, position");
+        .Index("account_id, position")
+        .Index("actor, position")
+        .Index("stream_id, position")
+        .Index("action, position");
 
     public static readonly TableProjection Projection = TableProjection.Flat(
         "audit_trail", 1, Table,

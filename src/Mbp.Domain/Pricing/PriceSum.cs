@@ -16,7 +16,7 @@ public readonly record struct PriceSum(Int128 C1, Int128 C2)
     public static PriceSum operator -(PriceSum left, PriceSum right) => new(left.C1 - right.C1, left.C2 - right.C2);
 
     /// <summary>The integrals after the price held for a further time.</summary>
-    internal PriceSum After(Price price, long ticks) =>
+    public PriceSum After(Price price, long ticks) =>
         new(C1 + (Int128)price.Units * ticks, C2 + (Int128)price.Units * price.Units * ticks);
 
     internal static EquatableArray<PriceSum> After(EquatableArray<PriceSum> sums, EquatableArray<Price> prices, Duration time)

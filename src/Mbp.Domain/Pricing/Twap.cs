@@ -36,5 +36,22 @@ public sealed record Twap(EquatableArray<Price> Current, EquatableArray<PriceSum
         return distance * distance * 1_000_000_000 > 6_634_896_601 * (CoveredTicks * c2 - c1 * c1) && distance * 100 > c1;
     }
 
+    /// <summary>
+    /// The prices within 2.5758293 standard deviations of the average, for display: rounded outwards, and kept within [0, 1]. A decision asks
+    /// <see cref="IsOutside99Band"/>, which rounds nothing.
+    /// </summary>
+    public (Price Low, Price High) Band99(int outcome)
+    {
+        if (CoveredTicks == 0)
+        {
+            return (Current[outcome], Current[outcome]);
+        }
+
+        var (c1, c2) = ((BigInteger)Sums[outcome].C1, (BigInteger)Sums[outcome].C2);
+        var width = IntegerMath.CeilSqrt(IntegerMath.CeilDiv(6_634_896_601 * (CoveredTicks * c2 - c1 * c1), 1_000_000_000));
+        var (low, high) = (BigInteger.Max(0, c1 - width) / CoveredTicks, IntegerMath.CeilDiv(c1 + width, CoveredTicks));
+        return (new Price((long)low), new Price((long)BigInteger.Min(high, Decimal8.One)));
+    }
+
     private Int128 Distance(Price price, int outcome) => Int128.Abs((Int128)price.Units * CoveredTicks - Sums[outcome].C1);
 }

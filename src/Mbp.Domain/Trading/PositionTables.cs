@@ -143,8 +143,7 @@ public static class PositionTables
             throw new InvalidOperationException($"{row.AccountId} sells {e.Shares} {row.Outcome} of {row.MarketId} and holds fewer.");
         }
 
-        // Average cost: the part of the cost that goes with the part of the shares, rounded down, so that the last sale takes all of it.
-        var cost = e.Shares.Units == row.Shares ? row.Cost : Share(row.Cost, e.Shares.Units, row.Shares);
+        var cost = CostBasis.OfSold(row.Cost, e.Shares.Units, row.Shares);
         return row with { Shares = row.Shares - e.Shares.Units, Cost = row.Cost - cost, Realized = row.Realized + e.Amount.Units - cost };
     }
 
@@ -159,7 +158,7 @@ public static class PositionTables
             if (received[o] > Shares.Zero)
             {
                 var row = Held(rows, recorded, e.Account.Value, names[o]);
-                var value = (Int128)received[o].Units * e.Prices[o].Units / Decimal8.One;
+                var value = CostBasis.Worth(received[o], e.Prices[o]);
                 rows.Put(Positions, row with { Shares = row.Shares + received[o].Units, Cost = row.Cost + value });
                 all += value;
             }
@@ -180,6 +179,4 @@ public static class PositionTables
             UpdatedAt = recorded.At,
             Position = recorded.Position,
         };
-
-    private static Int128 Share(Int128 cost, long part, long whole) => (Int128)((System.Numerics.BigInteger)cost * part / whole);
 }

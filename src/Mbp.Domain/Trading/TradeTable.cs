@@ -26,7 +26,8 @@ public static class TradeTable
         .Whole("slippage_ppm", r => r.Trade.SlippagePpm, nullable: true)
         .Key("position")
         .Index("market_id, position")
-        .Index("account_id, position");
+        .Index("account_id, position")
+        .Index("market_id, account_id, position");
 
     public static readonly TableProjection Projection = TableProjection.Flat(
         "trades", 1, Table,

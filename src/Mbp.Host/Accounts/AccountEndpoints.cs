@@ -1,7 +1,4 @@
 using Mbp.Domain.Accounts;
-using Mbp.Domain.Markets;
-using Mbp.Domain.Settlement;
-using Mbp.Domain.Units;
 using Mbp.Host.Platform;
 using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -17,7 +14,6 @@ internal static class AccountEndpoints
         v2.MapPost("/accounts", OpenAsync).OperatorsOnly().WithName("openAccount").WithSummary("Open an account");
         v2.MapPost("/accounts/{id}/credits", GrantAsync).OperatorsOnly().WithName("grantCredits").WithSummary("Grant credits to an account");
         v2.MapGet("/accounts/{id}", GetAsync).WithName("getAccount").WithSummary("An account's balance");
-        v2.MapGet("/accounts/{id}/positions", PositionsAsync).WithName("getPositions").WithSummary("What an account holds in each market");
         v2.MapPost("/accounts/{id}/keys", IssueKeyAsync).OperatorsOnly().WithName("issueKey").WithSummary("Issue a key that reaches this account alone");
         v2.MapDelete("/accounts/{id}/keys/{keyId}", RevokeKeyAsync).OperatorsOnly().WithName("revokeKey").WithSummary("Revoke a key");
     }
@@ -52,7 +48,7 @@ internal static class AccountEndpoints
         return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new PositionResponse(outcome.Position));
     }
 
-    private static async Task<Results<Ok<AccountResponse>, ProblemHttpResult>> GetAsync(
+    private static async Task<Results<Ok<AccountResponse>, StatusCodeHttpResult, ProblemHttpResult>> GetAsync(
         string id, HttpContext http, Reads reads, CancellationToken cancellationToken)
     {
         if (Principal.Of(http).WhyNotSee(id) is { } forbidden)
@@ -60,50 +56,14 @@ internal static class AccountEndpoints
             return forbidden;
         }
 
-        var (account, position, problem) = await reads.AccountAsync(http.Request, id, cancellationToken);
-        return problem is not null
-            ? problem
-            : TypedResults.Ok(new AccountResponse(id, ((Account.Open)account!).Balance.ToString(), position));
-    }
-
-    private static async Task<Results<Ok<PositionsResponse>, ProblemHttpResult>> PositionsAsync(
-        string id, HttpContext http, Reads reads, CancellationToken cancellationToken)
-    {
-        if (Principal.Of(http).WhyNotSee(id) is { } forbidden)
+        var (account, version, position, moment, problem) = await reads.AccountAsync(http.Request, id, cancellationToken);
+        if (problem is not null)
         {
-            return forbidden;
+            return problem;
         }
 
-        var (view, problem) = await reads.AtLeastAsync(http.Request, cancellationToken);
-        var (until, badAt) = Reads.Past(http.Request);
-        if ((problem ?? badAt) is { } invalid)
-        {
-            return invalid;
-        }
-
-        if (!AccountId.IsValid(id) || view.Accounts.GetValueOrDefault(new AccountId(id)) is not { Account: not Account.Unknown } account)
-        {
-            return Problems.From(AccountErrors.NotFound);
-        }
-
-        var markets = new List<(string Id, MarketView View)>(account.Markets.Count);
-        foreach (var market in account.Markets)
-        {
-            markets.Add((market, until is null ? view.Markets[market] : await reads.MarketAsOfAsync(new MarketId(market), until, cancellationToken)));
-        }
-
-        var held = markets
-            // A settled market has paid for its shares; they are worth nothing more.
-            .Where(m => m.View.Settlement is not MarketSettlement.Settled)
-            .Select(m => (market: m.Id, m.View.Pool, Holder: m.View.Pool.HolderOf(new AccountId(id))))
-            .ToList();
-        return TypedResults.Ok(new PositionsResponse(
-            [.. held.SelectMany(m => m.Holder.Shares
-                .Select((shares, outcome) => (shares, outcome))
-                .Where(s => s.shares > Shares.Zero)
-                .Select(s => new PositionItem(m.market, m.Pool.Outcomes[s.outcome], s.shares.ToString())))],
-            [.. held.Where(m => m.Holder.LpShares > LpShares.Zero).Select(m => new LiquidityItem(m.market, m.Holder.LpShares.ToString()))],
-            until is null ? view.Position : markets.Select(m => m.View.Position).DefaultIfEmpty(0).Max()));
+        var isKnown = moment is { } then ? Etags.TagPast(http, then) : Etags.Tag(http, Etags.Of(version));
+        return isKnown ? Etags.NotModified : TypedResults.Ok(new AccountResponse(id, account!.Balance.ToString(), version, position));
     }
 
     private static async Task<Results<Ok<IssueKeyResponse>, ProblemHttpResult>> IssueKeyAsync(

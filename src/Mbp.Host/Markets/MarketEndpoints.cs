@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
@@ -11,8 +10,7 @@ namespace Mbp.Host.Markets;
 
 internal static class MarketEndpoints
 {
-    private const int DefaultPage = 100;
-    private const int LargestPage = 1_000;
+    private static readonly string[] Statuses = ["open", "paused", "resolved", "canceled"];
 
     public static void Map(RouteGroupBuilder v2)
     {
@@ -30,11 +28,20 @@ internal static class MarketEndpoints
         (at, lifecycle, history) => MarketDecider.Close(new CloseMarket(reason, at), lifecycle, history).On(market.Stream));
 
     private static async Task<Results<Ok<MarketListResponse>, ProblemHttpResult>> ListAsync(
-        HttpContext http, Reads reads, string? template, string? status, string? category, string? cursor, string? limit, CancellationToken cancellationToken)
+        HttpContext http, Reads reads, string? template, string? status, string? category, string? q, string? cursor, string? limit, CancellationToken cancellationToken)
     {
         var fields = new Fields();
-        var size = Limit(fields, limit);
-        var before = Cursor(fields, cursor);
+        var (size, before) = (fields.Limit(limit), fields.Cursor(cursor));
+        if (status is not null)
+        {
+            fields.OneOf("status", status, Statuses);
+        }
+
+        if (q is not null)
+        {
+            fields.Text("q", q, longest: 100);
+        }
+
         if (fields.Problem() is { } invalid)
         {
             return invalid;
@@ -47,39 +54,50 @@ internal static class MarketEndpoints
         }
 
         // The cursor is the number of older markets: markets are never removed, so it stays right while new ones are added in front.
-        var items = new List<MarketListItem>(size);
+        var items = new List<MarketListItem>(Math.Min(size, view.MarketsInOrder.Count));
         var at = (int)Math.Min(before ?? long.MaxValue, view.MarketsInOrder.Count);
         while (at > 0 && items.Count < size)
         {
-            var item = MarketPage.Item(view.Markets[view.MarketsInOrder[--at]]);
-            if ((template is null || item.Template == template) && (status is null || item.Status == status) && (category is null || item.Category == category))
+            var market = view.Markets[view.MarketsInOrder[--at]];
+            if (IsAskedFor(market))
             {
-                items.Add(item);
+                items.Add(MarketPage.Item(market));
             }
         }
 
-        return TypedResults.Ok(new MarketListResponse(items, at > 0 ? at.ToString(CultureInfo.InvariantCulture) : null, view.Position));
+        return TypedResults.Ok(new MarketListResponse(items, at > 0 ? Paging.Text(at) : null, view.Position));
+
+        bool IsAskedFor(MarketView market) =>
+            (template is null || market.Terms!.TemplateId == template)
+            && (category is null || market.Terms!.Category == category)
+            && (status is null || MarketPage.Status(market) == status)
+            && (q is null || market.Terms!.Question.Contains(q, StringComparison.OrdinalIgnoreCase));
     }
 
-    private static async Task<Results<Ok<MarketResponse>, ProblemHttpResult>> GetAsync(
+    private static async Task<Results<Ok<MarketResponse>, StatusCodeHttpResult, ProblemHttpResult>> GetAsync(
         string id, HttpContext http, Reads reads, CancellationToken cancellationToken)
     {
-        var (market, problem) = await reads.MarketAsync(http.Request, id, cancellationToken);
-        return problem is not null ? problem : TypedResults.Ok(MarketPage.Page(market!, market!.Position));
+        var (market, moment, problem) = await reads.MarketAsync(http.Request, id, cancellationToken);
+        if (problem is not null)
+        {
+            return problem;
+        }
+
+        var isKnown = moment is { } then ? Etags.TagPast(http, then) : Etags.Tag(http, Etags.Of(market!));
+        return isKnown ? Etags.NotModified : TypedResults.Ok(MarketPage.Page(market!, market!.Position));
     }
 
     private static async Task<Results<Ok<EventListResponse>, ProblemHttpResult>> EventsAsync(
         string id, HttpContext http, Reads reads, IEventStore store, string? cursor, string? limit, CancellationToken cancellationToken)
     {
         var fields = new Fields();
-        var size = Limit(fields, limit);
-        var after = Cursor(fields, cursor) ?? 0;
+        var (size, after) = (fields.Limit(limit), fields.Cursor(cursor) ?? 0);
         if (fields.Problem() is { } invalid)
         {
             return invalid;
         }
 
-        var (market, problem) = await reads.MarketAsync(http.Request, id, cancellationToken);
+        var (market, moment, problem) = await reads.MarketAsync(http.Request, id, cancellationToken);
         if (problem is not null)
         {
             return problem;
@@ -87,10 +105,9 @@ internal static class MarketEndpoints
 
         var items = new List<EventItem>(size);
         var more = false;
-        var (until, _) = Reads.Past(http.Request);
         await foreach (var stored in store.ReadStreamAsync(market!.Terms!.MarketId.Stream, after, cancellationToken))
         {
-            if (until?.Invoke(stored) == false)
+            if (stored.Position > (moment?.Position ?? long.MaxValue))
             {
                 break;
             }
@@ -104,7 +121,7 @@ internal static class MarketEndpoints
             items.Add(Item(stored));
         }
 
-        return TypedResults.Ok(new EventListResponse(items, more ? items[^1].Version.ToString(CultureInfo.InvariantCulture) : null, market.Position));
+        return TypedResults.Ok(new EventListResponse(items, more ? Paging.Text(items[^1].Version) : null, market.Position));
     }
 
     private static async Task<Results<Ok<MarketStateResponse>, ProblemHttpResult>> HaltAsync(
@@ -159,37 +176,5 @@ internal static class MarketEndpoints
         return new EventItem(
             stored.Position, stored.Type, stored.Version, MarketPage.Text(stored.At), data.RootElement.Clone(),
             stored.Header("actor"), stored.CorrelationId, stored.CausationId);
-    }
-
-    private static int Limit(Fields fields, string? limit)
-    {
-        if (limit is null)
-        {
-            return DefaultPage;
-        }
-
-        if (int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var size) && size is > 0 and <= LargestPage)
-        {
-            return size;
-        }
-
-        fields.Fail("limit", $"Is a whole number from 1 to {LargestPage}.");
-        return DefaultPage;
-    }
-
-    private static long? Cursor(Fields fields, string? cursor)
-    {
-        if (cursor is null)
-        {
-            return null;
-        }
-
-        if (long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out var value))
-        {
-            return value;
-        }
-
-        fields.Fail("cursor", "Is the nextCursor of the page before.");
-        return null;
     }
 }

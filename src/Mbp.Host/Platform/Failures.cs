@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Mbp.Ledger;
+using Mbp.Ledger.Postgres.Reading;
 using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Diagnostics;
 using Npgsql;
@@ -25,6 +26,8 @@ internal sealed class Failures(ILogger<Failures> log) : IExceptionHandler
             LedgerBusyException e => Problems.Details(503, "ledger.busy", e.Message),
             NotWriterException e => NotWriter(e),
             UnknownOutcomeException e => Problems.Details(503, "ledger.unknown_outcome", e.Message),
+            TablesMissingException e => Problems.Details(503, "reads.behind", e.Message),
+            ReadStoppedException e => Stopped(e),
             NpgsqlException => Problems.Details(503, "ledger.unavailable", "The database does not answer; nothing was read or written."),
             ReadBehindException { Field: { } field } e => Problems.Details(503, "reads.behind", e.Message, new FieldError(field, e.Message)),
             ReadBehindException e => Problems.Details(503, "reads.behind", e.Message),
@@ -85,6 +88,14 @@ internal sealed class Failures(ILogger<Failures> log) : IExceptionHandler
             problem.Extensions["writer"] = holder;
         }
 
+        return problem;
+    }
+
+    private static Microsoft.AspNetCore.Mvc.ProblemDetails Stopped(ReadStoppedException exception)
+    {
+        var problem = Problems.Details(503, "reads.stopped", exception.Message, new FieldError("min_position", "Is beyond the event that the projection stopped at."));
+        problem.Extensions["projection"] = exception.Projection;
+        problem.Extensions["event"] = string.Create(CultureInfo.InvariantCulture, $"{exception.Type} at {exception.Position}");
         return problem;
     }
 

@@ -48,7 +48,7 @@ internal static class OpenApiDocument
             operation.Parameters ??= [];
             if (context.Description.HttpMethod == "GET")
             {
-                operation.Parameters.Add(Query("min_position", "Wait (up to 5 s) until the answer shows this ledger position."));
+                operation.Parameters.Add(Query("min_position", "Wait (up to 5 s) until the answer shows this ledger position; 503 `reads.behind` where it does not come in time, `reads.stopped` where the tables that it needs stopped before it."));
             }
             else
             {

@@ -114,7 +114,7 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
                 empty.Markets.AddRange(Markets),
                 MarketsInOrder,
                 empty.Accounts.AddRange(Accounts.Select(a => KeyValuePair.Create(
-                    new AccountId(a.Key), a.Value with { Markets = a.Value.Markets.WithComparer(StringComparer.Ordinal) }))),
+                    new AccountId(a.Key), a.Value with { Markets = a.Value.Markets.WithComparers(StringComparer.Ordinal) }))),
                 empty.KeysByHash.AddRange(KeysByHash),
                 empty.Templates.AddRange(Templates.Select(t => KeyValuePair.Create(t.Id, t))),
                 empty.Due.Union(Markets.Where(m => m.Value.DueAt is not null).Select(m => (m.Value.DueAt!.Value, m.Key))));

@@ -6,17 +6,39 @@ using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
+using Mbp.Domain.Units;
+using Mbp.Host.Markets;
 using Mbp.Ledger;
 using NodaTime;
 
 namespace Mbp.Host.Platform;
 
 /// <summary>Everything about one market that the API shows, folded from its three streams.</summary>
+/// <param name="Market">The life cycle.</param>
+/// <param name="Pool">The pool and its holders.</param>
+/// <param name="Prices">Quotes, for averages at ticks.</param>
+/// <param name="Resolution">What came true.</param>
+/// <param name="Settlement">What is paid.</param>
+/// <param name="Twap">The last recomputation.</param>
+/// <param name="Tape">The newest trades, minutes and steps.</param>
+/// <param name="Version">The version of the market's own stream.</param>
+/// <param name="ResolutionVersion">The version of its resolution's stream; 0 = not begun.</param>
+/// <param name="Position">The last event of the three.</param>
 public sealed record MarketView(
-    Market Market, Pool Pool, PriceTrack Prices, MarketResolution Resolution, MarketSettlement Settlement, TwapLog Twap, long Version, long Position)
+    Market Market,
+    Pool Pool,
+    PriceTrack Prices,
+    MarketResolution Resolution,
+    MarketSettlement Settlement,
+    TwapLog Twap,
+    MarketTape Tape,
+    long Version,
+    long ResolutionVersion,
+    long Position)
 {
     public static MarketView Empty { get; } = new(
-        Domain.Markets.Market.Initial, Pool.Fold.Initial, PriceFolds.Track.Initial, MarketResolution.Initial, MarketSettlement.Initial, TwapLog.Initial, 0, 0);
+        Domain.Markets.Market.Initial, Pool.Fold.Initial, PriceFolds.Track.Initial, MarketResolution.Initial, MarketSettlement.Initial, TwapLog.Initial,
+        MarketTape.Empty, 0, 0, 0);
 
     [JsonIgnore]
     public MarketTerms? Terms => Market.Terms();
@@ -31,6 +53,7 @@ public sealed record MarketView(
                 Market = Domain.Markets.Market.Fold.Apply(Market, recorded.Data),
                 Pool = Pool.Fold.Apply(Pool, recorded.Data),
                 Prices = PriceFolds.Track.Apply(Prices, recorded.Data),
+                Tape = Tape.After(recorded),
                 Version = recorded.Version,
             },
             "quotes" => this with { Twap = TwapLog.Fold.Apply(Twap, recorded.Data) },
@@ -38,6 +61,8 @@ public sealed record MarketView(
             {
                 Resolution = MarketResolution.Fold.Apply(Resolution, recorded.Data),
                 Settlement = MarketSettlement.Fold.Apply(Settlement, recorded.Data),
+                Tape = Tape.After(recorded),
+                ResolutionVersion = recorded.Version,
             },
             _ => this,
         };
@@ -56,10 +81,40 @@ public sealed record MarketView(
     };
 }
 
-/// <summary>An account and the markets that it has something in.</summary>
-public sealed record AccountView(Account Account, ImmutableSortedSet<string> Markets, long Position)
+/// <summary>What an account put into a market and got out of it.</summary>
+/// <param name="Paid">Credits that went in, in units.</param>
+/// <param name="Received">Credits that came back.</param>
+/// <param name="Costs">What the shares of each outcome that it holds now cost; empty = no shares yet.</param>
+public sealed record AccountMarket(Int128 Paid, Int128 Received, EquatableArray<Int128> Costs)
 {
-    public static AccountView Empty { get; } = new(Domain.Accounts.Account.Initial, ImmutableSortedSet.Create<string>(StringComparer.Ordinal), 0);
+    public static AccountMarket None { get; } = new(0, 0, []);
+
+    /// <summary>The market that an event of an account is about, if it is about one.</summary>
+    public static MarketId? Of(AccountEvent @event) => @event switch
+    {
+        AccountDebited e => e.Market,
+        AccountCredited e => e.Market,
+        _ => null,
+    };
+
+    /// <summary>After credits moved.</summary>
+    public AccountMarket After(AccountEvent @event) => @event switch
+    {
+        AccountDebited e => this with { Paid = Paid + e.Amount.Units },
+        AccountCredited e => this with { Received = Received + e.Amount.Units },
+        _ => this,
+    };
+}
+
+/// <summary>An account and the markets that it has, or had, something in.</summary>
+/// <param name="Account">Its cash.</param>
+/// <param name="Markets">By the market's id.</param>
+/// <param name="Version">The version of its stream.</param>
+/// <param name="Position">The last event of its stream.</param>
+public sealed record AccountView(Account Account, ImmutableSortedDictionary<string, AccountMarket> Markets, long Version, long Position)
+{
+    public static AccountView Empty { get; } = new(
+        Domain.Accounts.Account.Initial, ImmutableSortedDictionary.Create<string, AccountMarket>(StringComparer.Ordinal), 0, 0);
 }
 
 /// <summary>A key that an account's owner was given.</summary>
@@ -159,10 +214,12 @@ public sealed record LedgerView(
                 }
             }
 
-            if (recorded.Data is PoolEvent { Account: var trader })
+            if (recorded.Data is PoolEvent { Account: var trader } change)
             {
                 var account = accounts.GetValueOrDefault(trader) ?? AccountView.Empty;
-                accounts[trader] = account with { Markets = account.Markets.Add(id) };
+                var part = account.Markets.GetValueOrDefault(id) ?? AccountMarket.None;
+                var costs = CostBasis.After(part.Costs, before.Pool.HolderOf(trader).Shares, after.Pool.Outcomes, change);
+                accounts[trader] = account with { Markets = account.Markets.SetItem(id, part with { Costs = costs }) };
             }
         }
 
@@ -170,7 +227,10 @@ public sealed record LedgerView(
         {
             var id = new AccountId(recorded.Stream.Key);
             var account = accounts.GetValueOrDefault(id) ?? AccountView.Empty;
-            accounts[id] = account with { Account = Domain.Accounts.Account.Fold.Apply(account.Account, recorded.Data), Position = recorded.Position };
+            var parts = recorded.Data is AccountEvent moved && AccountMarket.Of(moved) is { } market
+                ? account.Markets.SetItem(market.Value, (account.Markets.GetValueOrDefault(market.Value) ?? AccountMarket.None).After(moved))
+                : account.Markets;
+            accounts[id] = new AccountView(Domain.Accounts.Account.Fold.Apply(account.Account, recorded.Data), parts, recorded.Version, recorded.Position);
             switch (recorded.Data)
             {
                 case CreditsGranted e:

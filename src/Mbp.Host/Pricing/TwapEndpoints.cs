@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Host.Markets;
@@ -28,7 +27,7 @@ public sealed record TwapResponse(
 
 internal static class TwapEndpoints
 {
-    private static readonly (string Name, Duration Length)[] Windows =
+    public static readonly IReadOnlyList<(string Name, Duration Length)> Windows =
         [("1m", Duration.FromMinutes(1)), ("5m", Duration.FromMinutes(5)), ("15m", Duration.FromMinutes(15))];
 
     private const long FirstStride = 500;
@@ -38,50 +37,47 @@ internal static class TwapEndpoints
     public static void Map(RouteGroupBuilder v2) =>
         v2.MapGet("/markets/{id}/twap", GetAsync).WithName("twap").WithSummary("Time-weighted prices over 1, 5 and 15 minutes, now or at any instant");
 
-    private static async Task<Results<Ok<TwapResponse>, ProblemHttpResult>> GetAsync(
+    private static async Task<Results<Ok<TwapResponse>, StatusCodeHttpResult, ProblemHttpResult>> GetAsync(
         string id, HttpContext http, Reads reads, IEventStore store, EventCatalog catalog, IClock clock, string? at, CancellationToken cancellationToken)
     {
         using var span = Telemetry.Source.StartActivity("twap.compute", ActivityKind.Internal);
-        var (view, problem) = await reads.AtLeastAsync(http.Request, cancellationToken);
+        var (market, moment, problem) = await reads.MarketAsync(http.Request, id, cancellationToken);
         if (problem is not null)
         {
             return problem;
         }
 
-        if (!MarketId.IsValid(id) || view.Find(new MarketId(id)) is not { } market)
+        if (moment is { } then && Etags.TagPast(http, then))
         {
-            return Problems.From(MarketErrors.NotFound);
+            return Etags.NotModified;
         }
 
+        // At a position the windows end with the last quote; at an instant, and now, they end there.
+        var instant = at is null ? Now(clock) : InstantPattern.ExtendedIso.Parse(at) is { Success: true } asked ? asked.Value : (Instant?)null;
         // An exact average at any instant needs every quote of the window, not only the ticks that the market keeps in memory.
-        var (until, end) = End(at, Now(clock));
-        if (until is null)
-        {
-            return Problems.Make(400, "request.invalid", "at is a position or a UTC instant.", new FieldError("at", "Is a position or an instant such as 2026-12-31T23:59:59Z."));
-        }
-
-        var (history, position, last) = await RecentAsync(store, catalog, market, until, end, cancellationToken);
+        var (history, position, last) = await RecentAsync(store, catalog, market!, moment?.Position ?? long.MaxValue, instant, cancellationToken);
         if (position == 0)
         {
             return Problems.From(MarketErrors.NotFound);
         }
 
-        var instant = end ?? last;
-        var windows = Windows.Select(w => (w.Name, Twap: history.Twap(instant, w.Length)!)).ToList();
+        var end = instant ?? last;
         return TypedResults.Ok(new TwapResponse(
-            id, MarketPage.Text(instant), [.. market.Terms!.Outcomes], [.. windows[0].Twap.Current.Select(p => p.ToString())],
-            [.. windows.Select(w => new TwapWindow(
-                w.Name, [.. Enumerable.Range(0, market.Terms!.Outcomes.Count).Select(o => w.Twap.Average(o).ToString())],
-                w.Twap.CoveredTicks / NodaConstants.TicksPerMillisecond, w.Twap.DivergencePpm(0)))],
-            position));
+            id, MarketPage.Text(end), [.. market!.Terms!.Outcomes], [.. history.Twap(end, LongestWindow)!.Current.Select(p => p.ToString())],
+            [.. Windows.Select(w => Window(w.Name, history.Twap(end, w.Length)!))], position));
     }
 
+    public static TwapWindow Window(string name, Twap twap) => new(
+        name, [.. Enumerable.Range(0, twap.Current.Count).Select(outcome => twap.Average(outcome).ToString())],
+        twap.CoveredTicks / NodaConstants.TicksPerMillisecond, twap.DivergencePpm(0));
+
     /// <summary>
-    /// The quotes of the longest window, from the newest backwards in growing strides: an old market with a quiet quarter of an hour is one short
-    /// read. The integrals are differences, so it does not matter where the reading began, as long as it began before the window.
+    /// The quotes of the longest window, from the newest that counts backwards in growing strides: an old market with a quiet quarter of an hour is
+    /// one short read, and so is any quarter of its past. The integrals are differences, so it does not matter where the reading began, as long as it
+    /// began before the window.
     /// </summary>
     private static async Task<(PriceHistory History, long Position, Instant Last)> RecentAsync(
-        IEventStore store, EventCatalog catalog, MarketView market, Func<StoredEvent, bool> until, Instant? end, CancellationToken cancellationToken)
+        IEventStore store, EventCatalog catalog, MarketView market, long upTo, Instant? end, CancellationToken cancellationToken)
     {
         for (var stride = FirstStride; ; stride *= 4)
         {
@@ -89,7 +85,8 @@ internal static class TwapEndpoints
             var (history, position, last) = (PriceHistory.Empty(LongestWindow), 0L, Instant.MinValue);
             await foreach (var stored in store.ReadStreamAsync(market.Terms!.MarketId.Stream, from, cancellationToken))
             {
-                if (!until(stored))
+                // An instant ends before what happens after it, also where the answer is being made while that happens.
+                if (stored.Position > upTo || stored.At > end)
                 {
                     break;
                 }
@@ -110,10 +107,4 @@ internal static class TwapEndpoints
 
     // Microseconds, like everything that the ledger knows.
     private static Instant Now(IClock clock) => Instant.FromUnixTimeTicks(clock.GetCurrentInstant().ToUnixTimeTicks() / 10 * 10);
-
-    private static (Func<StoredEvent, bool>? Until, Instant? End) End(string? at, Instant now) =>
-        at is null ? (stored => stored.At <= now, now)
-        : long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var position) ? (stored => stored.Position <= position, null)
-        : InstantPattern.ExtendedIso.Parse(at) is { Success: true } instant ? (stored => stored.At <= instant.Value, instant.Value)
-        : (null, null);
 }

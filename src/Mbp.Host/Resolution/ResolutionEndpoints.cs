@@ -103,7 +103,7 @@ internal static class ResolutionEndpoints
     private static async Task<Results<Ok<ResolutionResponse>, ProblemHttpResult>> GetAsync(
         string id, HttpContext http, Reads reads, CancellationToken cancellationToken)
     {
-        var (market, problem) = await reads.MarketAsync(http.Request, id, cancellationToken);
+        var (market, _, problem) = await reads.MarketAsync(http.Request, id, cancellationToken);
         return problem is not null ? problem : TypedResults.Ok(Show(market!));
     }
 
@@ -127,7 +127,7 @@ internal static class ResolutionEndpoints
         return TypedResults.Ok(new ResolutionStateResponse(id, MarketPage.Phase(view.Find(new MarketId(id))!), outcome.Position));
     }
 
-    private static ResolutionResponse Show(MarketView view)
+    internal static ResolutionResponse Show(MarketView view)
     {
         var terms = view.Terms!;
         var response = new ResolutionResponse(

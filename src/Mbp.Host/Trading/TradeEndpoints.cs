@@ -19,7 +19,7 @@ internal static class TradeEndpoints
     {
         v2.MapPost("/markets/{id}/trades", TradeAsync).WithName("trade").WithSummary("Buy or sell shares of an outcome");
         v2.MapPost("/markets/{id}/liquidity", LiquidityAsync).WithName("changeLiquidity").WithSummary("Add or remove liquidity");
-        v2.MapGet("/markets/{id}/quote", QuoteAsync).WithName("quote").WithSummary("What a trade would do now");
+        v2.MapGet("/markets/{id}/quote", QuoteAsync).WithName("quote").WithSummary("What a trade would do now, or would have done at a past position or time");
     }
 
     /// <summary>The operation behind a trade or a change of liquidity: the market, its pool and the account, decided together.</summary>
@@ -117,7 +117,7 @@ internal static class TradeEndpoints
             return problem;
         }
 
-        var (market, missing) = await reads.MarketAsync(http.Request, id, cancellationToken);
+        var (market, _, missing) = await reads.MarketAsync(http.Request, id, cancellationToken);
         if (missing is not null)
         {
             return missing;

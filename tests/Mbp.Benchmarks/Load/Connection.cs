@@ -4,24 +4,36 @@ using System.Net.Sockets;
 
 namespace Mbp.Benchmarks.Load;
 
+/// <summary>What a connection asks, one message after another.</summary>
+internal interface IRequests
+{
+    /// <summary>The next request's bytes; valid until the next call.</summary>
+    ReadOnlyMemory<byte> Next();
+
+    /// <summary>The last request was accepted.</summary>
+    void Accepted();
+}
+
 /// <summary>
 /// One keep-alive connection that sends a request and reads its answer, over and over. It reads as little as it can (status and length) and
 /// allocates nothing for a request: the generator shares the machine with what it measures.
 /// </summary>
 internal sealed class Connection : IDisposable
 {
+    private const int LongestAnswer = 128 * 1024;
+
     private readonly IPEndPoint _address;
-    private readonly TradeRequests _requests;
-    private readonly byte[] _answer = new byte[16 * 1024];
+    private readonly IRequests _requests;
+    private readonly byte[] _answer = new byte[LongestAnswer];
     private Socket _socket;
 
-    private Connection(IPEndPoint address, TradeRequests requests, Socket socket) => (_address, _requests, _socket) = (address, requests, socket);
+    private Connection(IPEndPoint address, IRequests requests, Socket socket) => (_address, _requests, _socket) = (address, requests, socket);
 
-    public static async Task<Connection> OpenAsync(IPEndPoint address, TradeRequests requests) =>
+    public static async Task<Connection> OpenAsync(IPEndPoint address, IRequests requests) =>
         new(address, requests, await DialAsync(address).ConfigureAwait(false));
 
-    /// <summary>Sends one trade and counts its answer. The latency is counted from <paramref name="since"/>, which may lie before the sending.</summary>
-    public async ValueTask TradeAsync(long since, Tally tally)
+    /// <summary>Sends one request and counts its answer. The latency is counted from <paramref name="since"/>, which may lie before the sending.</summary>
+    public async ValueTask SendAsync(long since, Tally tally)
     {
         try
         {

@@ -24,14 +24,14 @@ internal sealed class Generator(Uri host, string key)
 
     public async Task<LoadResult> ClosedAsync(int connections, MarketRange markets, TimeSpan duration)
     {
-        var open = await OpenAsync(connections, markets).ConfigureAwait(false);
+        var open = await OpenAsync(connections, host => new TradeRequests(host, key, _run, markets)).ConfigureAwait(false);
         var tally = new Tally();
         var start = Stopwatch.GetTimestamp();
         await Task.WhenAll(open.Select(connection => Task.Run(async () =>
         {
             while (Stopwatch.GetElapsedTime(start) < duration)
             {
-                await connection.TradeAsync(Stopwatch.GetTimestamp(), tally).ConfigureAwait(false);
+                await connection.SendAsync(Stopwatch.GetTimestamp(), tally).ConfigureAwait(false);
             }
         }))).ConfigureAwait(false);
         var elapsed = Stopwatch.GetElapsedTime(start);
@@ -47,24 +47,38 @@ internal sealed class Generator(Uri host, string key)
         return new LoadResult(tally, Stopwatch.GetElapsedTime(start));
     }
 
+    /// <summary>Reads of markets' pages at a fixed rate.</summary>
+    public async Task<LoadResult> PagesAsync(double rate, MarketRange markets, TimeSpan duration)
+    {
+        var tally = new Tally();
+        var start = Stopwatch.GetTimestamp();
+        await OpenAsync(rate, host => new PageRequests(host, key, markets), duration, () => tally, CancellationToken.None).ConfigureAwait(false);
+        return new LoadResult(tally, Stopwatch.GetElapsedTime(start));
+    }
+
+    /// <summary>Trades at a fixed rate.</summary>
+    /// <inheritdoc cref="OpenAsync(double, Func{string, IRequests}, TimeSpan, Func{Tally}, CancellationToken)"/>
+    public Task OpenAsync(double rate, MarketRange markets, TimeSpan duration, Func<Tally> tally, CancellationToken cancellationToken) =>
+        OpenAsync(rate, host => new TradeRequests(host, key, _run, markets), duration, tally, cancellationToken);
+
     /// <summary>
     /// Requests at a fixed rate. Latency counts from the moment at which a request was due, so a host that stalls pays for every request that
     /// came due meanwhile (no coordinated omission). The schedule itself is late by up to a millisecond, and that counts, too.
     /// </summary>
     /// <param name="rate">Requests a second.</param>
-    /// <param name="markets">Where to trade.</param>
+    /// <param name="requests">What is asked: made for each connection.</param>
     /// <param name="duration">How long.</param>
     /// <param name="tally">Asked for each request: where to count it.</param>
     /// <param name="cancellationToken">Ends it early.</param>
-    public async Task OpenAsync(double rate, MarketRange markets, TimeSpan duration, Func<Tally> tally, CancellationToken cancellationToken)
+    private async Task OpenAsync(double rate, Func<string, IRequests> requests, TimeSpan duration, Func<Tally> tally, CancellationToken cancellationToken)
     {
-        var open = await OpenAsync(OpenLoopConnections, markets).ConfigureAwait(false);
+        var open = await OpenAsync(OpenLoopConnections, requests).ConfigureAwait(false);
         var due = Channel.CreateUnbounded<long>(new UnboundedChannelOptions { SingleWriter = true });
         var workers = open.Select(connection => Task.Run(async () =>
         {
             await foreach (var since in due.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
             {
-                await connection.TradeAsync(since, tally()).ConfigureAwait(false);
+                await connection.SendAsync(since, tally()).ConfigureAwait(false);
             }
         })).ToList();
 
@@ -103,13 +117,13 @@ internal sealed class Generator(Uri host, string key)
         }
     }
 
-    private async Task<List<Connection>> OpenAsync(int count, MarketRange markets)
+    private async Task<List<Connection>> OpenAsync(int count, Func<string, IRequests> requests)
     {
         var host = string.Create(CultureInfo.InvariantCulture, $"{_address.Address}:{_address.Port}");
         var open = new List<Connection>(count);
         for (var i = 0; i < count; i++)
         {
-            open.Add(await Connection.OpenAsync(_address, new TradeRequests(host, key, _run, markets)).ConfigureAwait(false));
+            open.Add(await Connection.OpenAsync(_address, requests(host)).ConfigureAwait(false));
         }
 
         return open;

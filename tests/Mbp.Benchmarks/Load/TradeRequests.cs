@@ -7,7 +7,7 @@ namespace Mbp.Benchmarks.Load;
 /// The requests of one connection: two prebuilt messages (a buy, a sale) in which only fixed-width fields change. Nine of ten buy for 1 to 9
 /// CE$; the tenth sells back a tenth of a share of what the connection bought last, which the account therefore has.
 /// </summary>
-internal sealed class TradeRequests
+internal sealed class TradeRequests : IRequests
 {
     private const int KeyDigits = 12;
     private const string ZeroKey = "000000000000";
