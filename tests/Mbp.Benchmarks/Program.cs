@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Mbp.Benchmarks.Inner;
+using Mbp.Benchmarks.Lag;
 using Mbp.Benchmarks.Naive;
 using Mbp.Benchmarks.Rebuild;
 using Mbp.Benchmarks.Read;
@@ -28,6 +29,8 @@ internal static class Program
                                     every table from the ledger, beside a bare read of it; DIR keeps the ledger
         stream  [--clients 2000] [--rate 500] [--seconds 30]
                                     followers of the event stream, while trades come in at a fixed rate
+        lag     [--rate 2000] [--seconds 30]
+                                    how long after its answer a trade is in every table
         page    [--reads 1000] [--trades 500] [--seconds 30]
                                     markets' whole pages at a fixed rate while trades go in
         restart [--events 1000000] [--data DIR]
@@ -107,6 +110,11 @@ internal static class Program
                     options.Complete();
                     return Print(await read.RunAsync().ConfigureAwait(false));
                 }
+
+            case "lag":
+                var lag = new LagBenchmark(options.Number("rate", otherwise: 2_000, least: 1), TimeSpan.FromSeconds(options.Number("seconds", otherwise: 30, least: 1)));
+                options.Complete();
+                return Print(await lag.RunAsync().ConfigureAwait(false));
 
             case NaiveMode:
                 return await NaiveHost.RunAsync(options.Text("data"), options.Text("urls")).ConfigureAwait(false);

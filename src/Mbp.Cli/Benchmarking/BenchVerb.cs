@@ -23,6 +23,7 @@ internal static class BenchVerb
         Verb("rebuild", "Every read model from a large ledger, beside a bare read of it: [--events 1000000] [--rounds 3] [--data DIR]."),
         Verb("stream", "Followers of the event stream while trades come in: [--clients 2000] [--rate 500] [--seconds 30]."),
         Verb("page", "Markets' whole pages at a fixed rate while trades go in: [--reads 1000] [--trades 500] [--seconds 30]."),
+        Verb("lag", "How long after its answer a trade is in every table: [--rate 2000] [--seconds 30]."),
         Verb("restart", "How soon a ledger of many events takes trades again: [--events 1000000] [--data DIR]."),
         Verb("read", "The whole ledger read, decoded and audited, beside rows only and a naive way: [--events 1000000] [--rounds 5] [--data DIR]."),
     };

@@ -53,6 +53,18 @@ internal sealed class TradingSystem : IAsyncDisposable
         })).ConfigureAwait(false);
     }
 
+    /// <summary>The database behind it.</summary>
+    public RoleConnections Connections => RoleConnections.Load(Path.Combine(_data!, "connections.json"))!;
+
+    /// <summary>One trade; returns its position.</summary>
+    public async Task<long> TradeAsync(int market, string account)
+    {
+        using var answer = await _http.PostAsJsonAsync(
+            new Uri($"/v2/markets/{Place.Market(market)}/trades", UriKind.Relative), new { side = "buy", outcome = "YES", amount = "1", account }).ConfigureAwait(false);
+        answer.EnsureSuccessStatusCode();
+        return (await answer.Content.ReadFromJsonAsync<System.Text.Json.Nodes.JsonObject>().ConfigureAwait(false))!["position"]!.GetValue<long>();
+    }
+
     /// <summary>The host's memory; only the product tells.</summary>
     public async Task<HostMetrics> MetricsAsync() => HostMetrics.Parse(await _http.GetStringAsync(new Uri("/metrics", UriKind.Relative)).ConfigureAwait(false));
 
