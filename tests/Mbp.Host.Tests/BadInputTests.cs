@@ -233,7 +233,7 @@ public sealed class BadInputTests(BadInputTests.Ground ground) : IClassFixture<B
         ["an older API"] = Get("/v1/markets", 404, "request.unknown_route"),
         ["a PUT"] = new("PUT", "/v2/markets/open", "{}", 405, "request.method_not_allowed"),
         ["a DELETE"] = new("DELETE", "/v2/markets/open", null, 405, "request.method_not_allowed"),
-        ["a GET of what is posted"] = Get("/v2/markets/open/trades", 405, "request.method_not_allowed"),
+        ["a GET of what is posted"] = Get("/v2/markets/open/liquidity", 405, "request.method_not_allowed"),
 
         // Keys.
         ["no key"] = Get("/v2/markets", 401, "auth.key_missing") with { Key = "" },

@@ -1,5 +1,4 @@
 using Mbp.Domain.Markets;
-using Mbp.Domain.Pricing;
 using Mbp.Domain.Trading;
 using Mbp.Ledger;
 using NodaTime;
@@ -7,7 +6,7 @@ using NodaTime;
 namespace Mbp.Host.Platform;
 
 /// <summary>
-/// States as they were. A fold of a long stream begins at a point before the one that is asked for: a snapshot, or a state that an earlier question
+/// States as they were; a past market has no tape and no price track, as averages of the past are made of the quotes themselves. A fold of a long stream begins at a point before the one that is asked for: a snapshot, or a state that an earlier question
 /// left behind. Either is the fold of the same events, so it changes nothing but the time that the answer takes.
 /// </summary>
 internal sealed class PastStreams(IEventStore store, EventCatalog catalog)
@@ -114,7 +113,7 @@ internal sealed class PastStreams(IEventStore store, EventCatalog catalog)
             }
 
             var recorded = catalog.Decode(stored);
-            view = snapshots is null ? view.Apply(recorded) : snapshots.Apply(view, recorded);
+            view = stream.Category == "market" ? Apply(view, recorded, snapshots) : view.Apply(recorded);
             version = stored.Version;
             // Between the versions of its snapshots the view is of no one version.
             if (++folded % Stride == 0 && (snapshots is null || version >= snapshots.Whole))
@@ -130,14 +129,10 @@ internal sealed class PastStreams(IEventStore store, EventCatalog catalog)
     {
         var market = await store.LoadSnapshotAsync(stream, Market.Fold, cancellationToken).ConfigureAwait(false);
         var pool = market is null ? null : await store.LoadSnapshotAsync(stream, Pool.Fold, cancellationToken).ConfigureAwait(false);
-        var prices = pool is null ? null : await store.LoadSnapshotAsync(stream, PriceFolds.Track, cancellationToken).ConfigureAwait(false);
-        if (market is null || pool is null || prices is null)
-        {
-            return null;
-        }
-
-        var newest = Math.Max(market.Version, Math.Max(pool.Version, prices.Version));
-        return await PositionOfAsync(stream, newest, cancellationToken).ConfigureAwait(false) <= position ? new Snapshots(market, pool, prices) : null;
+        return market is not null && pool is not null
+               && await PositionOfAsync(stream, Math.Max(market.Version, pool.Version), cancellationToken).ConfigureAwait(false) <= position
+            ? new Snapshots(market, pool)
+            : null;
     }
 
     private async Task<long> PositionOfAsync(StreamId stream, long version, CancellationToken cancellationToken)
@@ -196,29 +191,25 @@ internal sealed class PastStreams(IEventStore store, EventCatalog catalog)
         }
     }
 
-    /// <summary>The writer's snapshots of one market's stream. Each has a version of its own; an event counts for those that do not hold it yet.</summary>
-    private sealed record Snapshots(Snapshot OfMarket, Snapshot OfPool, Snapshot OfPrices)
+    // Each snapshot has a version of its own: an event counts for the one that does not hold it yet.
+    private static MarketView Apply(MarketView view, Recorded recorded, Snapshots? begun) => view with
     {
-        /// <summary>One event before the oldest ends: there is always one to read, and with it the view's version and position.</summary>
-        public long From => Math.Min(OfMarket.Version, Math.Min(OfPool.Version, OfPrices.Version)) - 1;
+        Market = recorded.Version > (begun?.OfMarket.Version ?? 0) ? Market.Fold.Apply(view.Market, recorded.Data) : view.Market,
+        Pool = recorded.Version > (begun?.OfPool.Version ?? 0) ? Pool.Fold.Apply(view.Pool, recorded.Data) : view.Pool,
+        Version = recorded.Version,
+        Position = recorded.Position,
+    };
+
+    /// <summary>The writer's snapshots of one market's stream.</summary>
+    private sealed record Snapshots(Snapshot OfMarket, Snapshot OfPool)
+    {
+        /// <summary>One event before the older one ends: there is always one to read, and with it the view's version and position.</summary>
+        public long From => Math.Min(OfMarket.Version, OfPool.Version) - 1;
 
         /// <summary>From here on the view is whole.</summary>
-        public long Whole => Math.Max(OfMarket.Version, Math.Max(OfPool.Version, OfPrices.Version));
+        public long Whole => Math.Max(OfMarket.Version, OfPool.Version);
 
-        public MarketView Begin(MarketView empty) => empty with
-        {
-            Market = (Market)Market.Fold.Load(OfMarket.State.Span),
-            Pool = (Pool)Pool.Fold.Load(OfPool.State.Span),
-            Prices = (PriceTrack)PriceFolds.Track.Load(OfPrices.State.Span),
-        };
-
-        public MarketView Apply(MarketView view, Recorded recorded) => view with
-        {
-            Market = recorded.Version > OfMarket.Version ? Market.Fold.Apply(view.Market, recorded.Data) : view.Market,
-            Pool = recorded.Version > OfPool.Version ? Pool.Fold.Apply(view.Pool, recorded.Data) : view.Pool,
-            Prices = recorded.Version > OfPrices.Version ? PriceFolds.Track.Apply(view.Prices, recorded.Data) : view.Prices,
-            Version = recorded.Version,
-            Position = recorded.Position,
-        };
+        public MarketView Begin(MarketView empty) =>
+            empty with { Market = (Market)Market.Fold.Load(OfMarket.State.Span), Pool = (Pool)Pool.Fold.Load(OfPool.State.Span) };
     }
 }
