@@ -14,6 +14,7 @@ public sealed class ProjectionTests(HostFixture host) : IClassFixture<HostFixtur
     [Fact]
     public async Task The_tables_are_as_everybody_outside_knows_them()
     {
+        await FollowedAsync();
         var columns = await RowsAsync("""
             SELECT c.table_name, c.column_name, format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' ELSE '' END
             FROM information_schema.columns c
