@@ -191,10 +191,17 @@ public sealed class ProjectionDaemon : IAsyncDisposable
             .Append(BuildAsync(outdated, ended.Token))
             .Append(KeepHouseAsync(session, ended.Token))
             .ToList();
-        // None of them ends by itself but with the lock's session.
-        await await Task.WhenAny(work).ConfigureAwait(false);
-        await ended.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(work).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
+        try
+        {
+            // None of them ends by itself but with the lock's session.
+            await await Task.WhenAny(work).ConfigureAwait(false);
+        }
+        finally
+        {
+            // All of them, before anybody may follow again: two loops over one projection's rows would mix them up.
+            await ended.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAll(work).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Makes tables where there are none and not much to fold; returns what must be built first, or again.</summary>

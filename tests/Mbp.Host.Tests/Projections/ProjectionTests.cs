@@ -97,6 +97,26 @@ public sealed class ProjectionTests(HostFixture host) : IClassFixture<HostFixtur
     }
 
     [Fact]
+    public async Task Whoever_lost_the_lock_follows_again_and_nothing_is_there_twice()
+    {
+        var market = await TradeAsync("locked", trades: 5);
+        for (var round = 0; round < 3; round++)
+        {
+            // The session that holds the lock, and with it the right to follow.
+            await RowsAsync("SELECT pg_terminate_backend(pid)::text FROM pg_locks WHERE locktype = 'advisory' AND classid = 5063248 AND objid = 3 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())");
+            for (var i = 0; i < 30; i++)
+            {
+                await BuyAsync(market, "1");
+                await Task.Delay(50);
+            }
+        }
+
+        await FollowedAsync();
+        Assert.True((await RebuildAsync(dryRun: true)).DigestEqual);
+        Assert.DoesNotContain("projection_up{projection=\"trades\"} 0", (await host.Api.GetAsync("/metrics")).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Two_rebuilds_at_once_are_refused()
     {
         await using var other = new NpgsqlConnection(host.Superuser);
