@@ -10,6 +10,7 @@ using Mbp.Host.Pricing;
 using Mbp.Host.Projections;
 using Mbp.Host.Resolution;
 using Mbp.Host.Streaming;
+using Mbp.Host.Subscriptions;
 using Mbp.Host.Trading;
 using Mbp.Ledger;
 using Mbp.Ledger.Postgres;
@@ -93,6 +94,7 @@ public static class MbpHost
         services.AddSingleton<StreamMetrics>().AddSingleton<StreamRounds>().AddHostedService(s => s.GetRequiredService<StreamRounds>());
         services.AddSingleton(MakeWriter);
         services.AddSingleton(ProjectionWorker.MakeDaemon).AddHostedService<ProjectionWorker>();
+        services.AddSingleton<SubscriptionWorker>().AddHostedService(s => s.GetRequiredService<SubscriptionWorker>()).AddSingleton<SubscriptionMetrics>();
         services.AddSingleton<WriterMetrics>().AddSingleton<ProjectionMetrics>();
         services.AddSingleton<Commands>().AddSingleton<Reads>().AddSingleton<PastStreams>().AddSingleton<PastPositions>().AddSingleton<MarketPages>();
         services.AddSingleton(_ => new TableQueries(database.Connections)).AddSingleton<TableReads>();
@@ -123,6 +125,7 @@ public static class MbpHost
         app.Services.GetRequiredService<PrometheusPage>();
         app.Services.GetRequiredService<WriterMetrics>();
         app.Services.GetRequiredService<ProjectionMetrics>();
+        app.Services.GetRequiredService<SubscriptionMetrics>();
         // Every service here is a singleton: a scope made for each request would hold nothing.
         app.Use((http, next) =>
         {

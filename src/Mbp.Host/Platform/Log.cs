@@ -38,6 +38,9 @@ internal static partial class Log
     [LoggerMessage(13, LogLevel.Debug, "The connection of a stream broke.")]
     public static partial void StreamBroke(ILogger logger, Exception exception);
 
+    [LoggerMessage(14, LogLevel.Error, "{Fault} The others go on; it tries again when the host starts again.")]
+    public static partial void SubscriptionStopped(ILogger logger, Exception exception, string fault);
+
     [LoggerMessage(8, LogLevel.Warning, "The command {Subject} of a worker was refused: {Code}")]
     public static partial void WorkerRefused(ILogger logger, string subject, string code);
 }

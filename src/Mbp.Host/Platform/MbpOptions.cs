@@ -1,4 +1,5 @@
 using Mbp.Host.Streaming;
+using Mbp.Host.Subscriptions;
 using NodaTime;
 
 namespace Mbp.Host.Platform;
@@ -50,6 +51,9 @@ public sealed record MbpOptions
 
     /// <summary>What followers over HTTP may cost.</summary>
     public StreamLimits Streams { get; init; } = new();
+
+    /// <summary>Who reacts to events. Not on the command line: only a test has others than the product.</summary>
+    public SubscriptionSet Subscriptions { get; init; } = SubscriptionSet.Product;
 
     public bool IsOn(string flag) => Flags[flag];
 

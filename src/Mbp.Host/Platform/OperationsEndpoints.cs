@@ -1,3 +1,4 @@
+using Mbp.Host.Subscriptions;
 using Mbp.Ledger.Postgres.Reading;
 using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -68,7 +69,7 @@ internal static class OperationsEndpoints
         return TypedResults.Json(new HealthResponse(ready, components), statusCode: ready ? 200 : 503);
     }
 
-    private static Ok<StatusResponse> Status(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, MbpOptions options)
+    private static Ok<StatusResponse> Status(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, SubscriptionWorker subscriptions, MbpOptions options)
     {
         var view = live.Current;
         var warnings = new List<string>();
@@ -83,6 +84,7 @@ internal static class OperationsEndpoints
         }
 
         warnings.AddRange(projections.Statuses.Where(projection => projection.Fault is not null).Select(projection => $"The projection '{projection.Name}' {Stopped(projection)}"));
+        warnings.AddRange(subscriptions.Warnings);
         return TypedResults.Ok(new StatusResponse(
             options.Shard, writer.IsWriter, writer.OtherHolder, writer.Epoch, view.Position, view.MarketsInOrder.Count, view.Accounts.Count,
             writer.QueueDepth, writer.CachedStreams, options.Limits ? "on" : "OFF", options.Flags, warnings));
