@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Mbp.Ledger.Reading;
 using Npgsql;
 
@@ -9,8 +10,12 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
     private const int LargestBatch = 2_000;
     private const int MostRowsInMemory = 100_000;
 
-    // Each commit has a price of its own: under load a few milliseconds of events share it.
-    private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(4);
+    // A commit has a price of its own, which the writer's trades pay, too: the more comes in, the more events share one. In quiet a row is there at once.
+    private static readonly TimeSpan LingerForEach = TimeSpan.FromMicroseconds(250);
+    private static readonly TimeSpan LongestLinger = TimeSpan.FromMilliseconds(25);
+
+    // Events that make no row move the position in memory; the database is told now and then.
+    private static readonly TimeSpan TellEvery = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     private readonly RowStore _rows = new(projection, ProjectionRegistry.Serving, isEmpty: false);
@@ -18,6 +23,8 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
     private TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _generation;
     private long _position = -1;
+    private long _stored;
+    private long _told;
     private volatile ProjectionFaultException? _fault;
 
     public TableProjection Projection => projection;
@@ -82,6 +89,7 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
                      ?? throw new InvalidOperationException($"There are no tables of {projection.Name}.");
         _generation = record.Generation;
         _fault = record.Fault is null ? null : _fault;
+        _stored = record.Position;
         MoveTo(record.Position);
         await using var connection = await pool.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         while (true)
@@ -89,7 +97,13 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
             IReadOnlyList<Recorded> events;
             try
             {
-                events = await feed.ReadAsync(_position, LargestBatch, cancellationToken).ConfigureAwait(false);
+                var reading = feed.ReadAsync(_position, LargestBatch, cancellationToken).AsTask();
+                if (_stored < _position && await Task.WhenAny(reading, Task.Delay(TellEvery, cancellationToken)).ConfigureAwait(false) != reading)
+                {
+                    await SendAsync(_position, connection, cancellationToken).ConfigureAwait(false);
+                }
+
+                events = await reading.ConfigureAwait(false);
             }
             catch (UnknownEventTypeException e)
             {
@@ -107,7 +121,8 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
                 await ProjectionRegistry.SetFaultAsync(pool, projection.Name, fault: null, cancellationToken).ConfigureAwait(false);
             }
 
-            await Task.Delay(Linger, cancellationToken).ConfigureAwait(false);
+            var linger = LingerForEach * events.Count;
+            await Task.Delay(linger < LongestLinger ? linger : LongestLinger, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -152,6 +167,20 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
 
         var last = events[^1].Position;
         await _rows.FoldAsync(events, connection, cancellationToken).ConfigureAwait(false);
+        if (_rows.Changes == 0 && Stopwatch.GetElapsedTime(_told) < TellEvery)
+        {
+            MoveTo(last);
+            return;
+        }
+
+        await SendAsync(last, connection, cancellationToken).ConfigureAwait(false);
+        MoveTo(last);
+        Committed?.Invoke(events);
+    }
+
+    /// <summary>Rows and position, in one transaction and one round trip.</summary>
+    private async Task SendAsync(long position, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
         await using var batch = new NpgsqlBatch(connection)
         {
             Timeout = 0,
@@ -159,15 +188,14 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
             {
                 new("SELECT mbp_projection_advance($1, $2, $3, $4)")
                 {
-                    Parameters = { new() { Value = projection.Name }, new() { Value = _generation }, new() { Value = _position }, new() { Value = last } },
+                    Parameters = { new() { Value = projection.Name }, new() { Value = _generation }, new() { Value = _stored }, new() { Value = position } },
                 },
             },
         };
         _rows.Send(batch);
         await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         _rows.Written();
-        MoveTo(last);
-        Committed?.Invoke(events);
+        (_stored, _told) = (position, Stopwatch.GetTimestamp());
     }
 
     private void MoveTo(long position)
