@@ -3,23 +3,31 @@ using Mbp.Host.Platform;
 using Mbp.Ledger;
 using Mbp.Ledger.Postgres.Reading;
 using Mbp.Ledger.Reading;
+using Mbp.Ledger.Writing;
 
 namespace Mbp.Host.Projections;
 
 /// <summary>Runs the projections beside everything else: whatever happens to them, commands go on.</summary>
 internal sealed class ProjectionWorker(ProjectionDaemon daemon) : BackgroundService
 {
+    // A handful is what comes in during one commit; as many as this is a queue.
+    private const int ManyWait = 24;
+
     /// <summary>The read models of this build, following this host's feed.</summary>
     public static ProjectionDaemon MakeDaemon(IServiceProvider services)
     {
         var troubles = ReadModels.All.Select(projection => projection.Name).Append("projections").Append("rebuild")
             .ToDictionary(name => name, _ => new TroubleLog(services.GetRequiredService<ILogger<ProjectionDaemon>>()), StringComparer.Ordinal);
+        var writer = services.GetRequiredService<LedgerWriter>();
         return new ProjectionDaemon(
             services.GetRequiredService<Database>().Connections, services.GetRequiredService<IEventStore>(), services.GetRequiredService<EventCatalog>(),
             services.GetRequiredService<EventFeed>(), ReadModels.All,
             (name, e) => troubles[name].Report(e, e is ProjectionFaultException
                 ? $"The projection '{name}' stopped: {e.Message} The others go on. After a fix: POST /v2/projections/{name}/resume."
-                : $"The projections ({name}) wait for the database, and go on by themselves."));
+                : $"The projections ({name}) wait for the database, and go on by themselves."))
+        {
+            GivesWay = () => writer.QueueDepth >= ManyWait,
+        };
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

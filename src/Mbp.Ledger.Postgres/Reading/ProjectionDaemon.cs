@@ -60,7 +60,7 @@ public sealed class ProjectionDaemon : IAsyncDisposable
             c.NoResetOnClose = true;
         });
         _followers = projections.ToDictionary(
-            projection => projection.Name, projection => new ProjectionFollower(projection, feed, _pool, e => _report(projection.Name, e)), StringComparer.Ordinal);
+            projection => projection.Name, projection => new ProjectionFollower(projection, feed, _pool, () => GivesWay(), e => _report(projection.Name, e)), StringComparer.Ordinal);
         foreach (var follower in _followers.Values)
         {
             follower.Committed += events => Committed?.Invoke(follower.Projection.Name, events);
@@ -69,6 +69,9 @@ public sealed class ProjectionDaemon : IAsyncDisposable
 
     /// <summary>Tells of each commit of a projection's rows, with the events that they show.</summary>
     public event Action<string, IReadOnlyList<Recorded>>? Committed;
+
+    /// <summary>Whether followers should be slower for now, for the sake of commands that wait for the same processors.</summary>
+    public Func<bool> GivesWay { get; init; } = () => false;
 
     /// <summary>Whether this process follows.</summary>
     public bool Leads => _leads;

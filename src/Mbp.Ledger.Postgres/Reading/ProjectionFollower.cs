@@ -5,14 +5,17 @@ using Npgsql;
 namespace Mbp.Ledger.Postgres.Reading;
 
 /// <summary>Keeps one projection's tables up to the ledger: folds what is new, and commits rows and position together, in one round trip.</summary>
-internal sealed class ProjectionFollower(TableProjection projection, EventFeed feed, NpgsqlDataSource pool, Action<Exception> report)
+internal sealed class ProjectionFollower(TableProjection projection, EventFeed feed, NpgsqlDataSource pool, Func<bool> givesWay, Action<Exception> report)
 {
     private const int LargestBatch = 2_000;
     private const int MostRowsInMemory = 100_000;
 
     // A commit has a price of its own, which the writer's trades pay, too: the more comes in, the more events share one. In quiet a row is there at once.
-    private static readonly TimeSpan LingerForEach = TimeSpan.FromMicroseconds(250);
+    private static readonly TimeSpan LingerForEach = TimeSpan.FromMicroseconds(100);
     private static readonly TimeSpan LongestLinger = TimeSpan.FromMilliseconds(25);
+
+    // While commands wait for the writer they come first: rows that change with every trade are written once for many of them.
+    private static readonly TimeSpan WayGiven = TimeSpan.FromMilliseconds(60);
 
     // Events that make no row move the position in memory; the database is told now and then.
     private static readonly TimeSpan TellEvery = TimeSpan.FromMilliseconds(250);
@@ -122,7 +125,7 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
             }
 
             var linger = LingerForEach * events.Count;
-            await Task.Delay(linger < LongestLinger ? linger : LongestLinger, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(givesWay() ? WayGiven : linger < LongestLinger ? linger : LongestLinger, cancellationToken).ConfigureAwait(false);
         }
     }
 
