@@ -53,7 +53,7 @@ internal static class ProjectionsVerb
             {
                 await Importing.Progress.ShowAsync(() => run.Progress.Phase, () => run.Progress.Head, () => run.Progress.Position, work).ConfigureAwait(false);
             }
-            catch (RebuildUnderWayException e)
+            catch (Exception e) when (e is RebuildUnderWayException or TimeoutException)
             {
                 throw new EnvironmentException(e.Message);
             }
@@ -65,7 +65,8 @@ internal static class ProjectionsVerb
 
             var report = await work.ConfigureAwait(false);
             await parsed.InvocationConfiguration.Output.WriteLineAsync(parsed.GetValue(json) ? ToJson(report) : ToText(report)).ConfigureAwait(false);
-            return report.DigestEqual ? 0 : 1;
+            // A comparison that was asked for and not made is no "equal".
+            return !report.DigestEqual ? 1 : report is { Swapped: false, Position: 0 } ? 2 : 0;
         });
         return rebuild;
     }

@@ -93,12 +93,13 @@ internal sealed class Fields
         }
 
         var parsed = InstantPattern.ExtendedIso.Parse(value);
-        if (parsed.Success)
+        // Before the epoch there is nothing to ask for, and the database's and the calendar's first years differ.
+        if (parsed.Success && parsed.Value >= Instant.FromUnixTimeTicks(0))
         {
             return parsed.Value;
         }
 
-        Fail(field, "Is a UTC instant such as 2026-12-31T23:59:59Z.");
+        Fail(field, "Is a UTC instant from 1970 on, such as 2026-12-31T23:59:59Z.");
         return null;
     }
 

@@ -45,7 +45,8 @@ internal static class Paging
     /// <summary>The cursor of a list in the order of time.</summary>
     public static Instant? TimeCursor(this Fields fields, string? cursor) =>
         fields.Cursor(cursor) is not { } micros ? null
-        : micros <= 253_402_300_799_000_000 ? Instant.FromUnixTimeTicks(micros * 10)
+        // Up to the year 9892: what is computed from it must still be a time.
+        : micros <= 250_000_000_000_000_000 ? Instant.FromUnixTimeTicks(micros * 10)
         : Bad(fields);
 
     public static string Text(long cursor) => cursor.ToString(CultureInfo.InvariantCulture);

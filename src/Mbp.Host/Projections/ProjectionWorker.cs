@@ -16,7 +16,7 @@ internal sealed class ProjectionWorker(ProjectionDaemon daemon) : BackgroundServ
     /// <summary>The read models of this build, following this host's feed.</summary>
     public static ProjectionDaemon MakeDaemon(IServiceProvider services)
     {
-        var troubles = ReadModels.All.Select(projection => projection.Name).Append("projections").Append("rebuild")
+        var troubles = ReadModels.All.Select(projection => projection.Name).Append("projections").Append("rebuild").Append("old tables")
             .ToDictionary(name => name, _ => new TroubleLog(services.GetRequiredService<ILogger<ProjectionDaemon>>()), StringComparer.Ordinal);
         var writer = services.GetRequiredService<LedgerWriter>();
         return new ProjectionDaemon(
@@ -24,7 +24,7 @@ internal sealed class ProjectionWorker(ProjectionDaemon daemon) : BackgroundServ
             services.GetRequiredService<EventFeed>(), ReadModels.All,
             (name, e) => troubles[name].Report(e, e is ProjectionFaultException
                 ? $"The projection '{name}' stopped: {e.Message} The others go on. After a fix: POST /v2/projections/{name}/resume."
-                : $"The projections ({name}) wait for the database, and go on by themselves."))
+                : $"Read models in tables ({name}): tried again; commands are not affected."))
         {
             GivesWay = () => writer.QueueDepth >= ManyWait,
         };

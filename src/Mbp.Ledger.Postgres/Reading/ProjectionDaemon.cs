@@ -40,6 +40,7 @@ public sealed class ProjectionDaemon : IAsyncDisposable
     private readonly Action<string, Exception> _report;
     private readonly Dictionary<string, ProjectionFollower> _followers;
     private readonly Dictionary<string, RebuildProgress> _building = [];
+    private readonly Dictionary<string, ProjectionFaultException> _unbuilt = [];
     private readonly Lock _gate = new();
     private volatile bool _leads;
     private volatile IReadOnlyList<ProjectionRecord> _elsewhere = [];
@@ -225,7 +226,8 @@ public sealed class ProjectionDaemon : IAsyncDisposable
 
                 outdated.Add(projection);
             }
-            else if (record.Version != projection.Version || record.Shape != ProjectionRegistry.ShapeOf(projection))
+            else if (record.Version != projection.Version || record.Shape != ProjectionRegistry.ShapeOf(projection)
+                     || !await ProjectionRegistry.AreThereAsync(_pool, projection, cancellationToken).ConfigureAwait(false))
             {
                 outdated.Add(projection);
             }
@@ -250,22 +252,55 @@ public sealed class ProjectionDaemon : IAsyncDisposable
     /// <summary>A changed projection builds itself: what serves goes on serving, as old as it is, until the new tables are whole.</summary>
     private async Task BuildAsync(IReadOnlyList<TableProjection> outdated, CancellationToken cancellationToken)
     {
-        while (outdated.Count > 0)
+        if (outdated.Count == 0)
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(false);
+        }
+
+        try
+        {
+            // In one pass over the ledger, if they all can be.
+            await RebuildAsync(outdated, dryRun: false, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            _report("rebuild", e);
+        }
+
+        // What was not built then is built alone, as often as it takes: what one of them cannot take holds up no other.
+        await Task.WhenAll(outdated.Select(projection => BuildAndFollowAsync(projection, cancellationToken)).Append(Task.Delay(Timeout.Infinite, cancellationToken))).ConfigureAwait(false);
+    }
+
+    private async Task BuildAndFollowAsync(TableProjection projection, CancellationToken cancellationToken)
+    {
+        while (!await ProjectionRegistry.IsCurrentAsync(_pool, projection, cancellationToken).ConfigureAwait(false))
         {
             try
             {
-                await RebuildAsync(outdated, dryRun: false, cancellationToken).ConfigureAwait(false);
-                break;
+                await RebuildAsync([projection], dryRun: false, cancellationToken).ConfigureAwait(false);
+            }
+            catch (RebuildUnderWayException)
+            {
+                await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
                 _report("rebuild", e);
-                await Task.Delay(Pause * 5, cancellationToken).ConfigureAwait(false);
+                lock (_gate)
+                {
+                    _unbuilt[projection.Name] = e as ProjectionFaultException ?? new ProjectionFaultException(0, "build", e.Message, e);
+                }
+
+                await Task.Delay(Pause * 10, cancellationToken).ConfigureAwait(false);
             }
         }
 
-        await Task.WhenAll(outdated.Select(projection => _followers[projection.Name].RunAsync(cancellationToken))
-            .Append(Task.Delay(Timeout.Infinite, cancellationToken))).ConfigureAwait(false);
+        lock (_gate)
+        {
+            _unbuilt.Remove(projection.Name);
+        }
+
+        await _followers[projection.Name].RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Sees to it that the lock is still held, and drops what was replaced and nobody can be reading any more.</summary>
@@ -289,7 +324,15 @@ public sealed class ProjectionDaemon : IAsyncDisposable
         {
             if (now - record.BuiltAt > Duration.FromTimeSpan(Grace) && _projections.FirstOrDefault(p => p.Name == record.Name) is { } projection)
             {
-                await ProjectionRegistry.DropAsync(session, projection, ProjectionRegistry.Old, cancellationToken).ConfigureAwait(false);
+                try
+                {
+                    await ProjectionRegistry.DropAsync(session, projection, ProjectionRegistry.Old, cancellationToken).ConfigureAwait(false);
+                }
+                catch (PostgresException e)
+                {
+                    // Something of somebody's hangs on the old table, a view perhaps. That is no reason to stop following.
+                    _report("old tables", e);
+                }
             }
         }
     }
@@ -297,9 +340,11 @@ public sealed class ProjectionDaemon : IAsyncDisposable
     private ProjectionStatus StatusOf(TableProjection projection)
     {
         RebuildProgress? building;
+        ProjectionFaultException? unbuilt;
         lock (_gate)
         {
             building = _building.GetValueOrDefault(projection.Name);
+            unbuilt = _unbuilt.GetValueOrDefault(projection.Name);
         }
 
         var (follower, tables) = (_followers[projection.Name], projection.Tables.Select(table => table.Name).ToList());
@@ -309,7 +354,7 @@ public sealed class ProjectionDaemon : IAsyncDisposable
             return new(projection.Name, projection.Version, record?.Fault is null ? "elsewhere" : "stopped", record?.Position ?? 0, record?.Fault, building, tables);
         }
 
-        var fault = follower.Fault is { } stopped ? new ProjectionFault(stopped.Position, stopped.Type, stopped.Cause, default) : null;
+        var fault = (follower.Fault ?? unbuilt) is { } stopped ? new ProjectionFault(stopped.Position, stopped.Type, stopped.Cause, default) : null;
         return new(
             projection.Name, projection.Version, fault is not null ? "stopped" : follower.Position < 0 ? "building" : "following", Math.Max(0, follower.Position), fault, building, tables);
     }

@@ -21,6 +21,9 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
     private static readonly TimeSpan TellEvery = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
+    // A database that is away for longer than a restart of it is told of, though it is still waited for.
+    private static readonly TimeSpan TroubleLasts = TimeSpan.FromSeconds(15);
+
     private readonly RowStore _rows = new(projection, ProjectionRegistry.Serving, isEmpty: false);
     private TaskCompletionSource _resume = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -28,6 +31,7 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
     private long _position = -1;
     private long _stored;
     private long _told;
+    private volatile Trouble? _trouble;
     private volatile ProjectionFaultException? _fault;
 
     public TableProjection Projection => projection;
@@ -35,8 +39,9 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
     /// <summary>The last event that is in the tables; -1 before they were looked at.</summary>
     public long Position => Volatile.Read(ref _position);
 
-    /// <summary>Why it stopped; null while it goes on.</summary>
-    public ProjectionFaultException? Fault => _fault;
+    /// <summary>Why it stopped, or what has kept it from going on for a while; null while it goes on.</summary>
+    public ProjectionFaultException? Fault =>
+        _fault ?? (_trouble is { } trouble && Stopwatch.GetElapsedTime(trouble.Since) > TroubleLasts ? new ProjectionFaultException(_position + 1, "database", trouble.What) : null);
 
     /// <summary>Tells of each commit: the ledger times of its first and last event are behind the last read.</summary>
     public event Action<IReadOnlyList<Recorded>>? Committed;
@@ -80,6 +85,7 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
             {
                 // The database is away, or something that nobody thought of: neither may end the loop, or the host with it.
                 report(e);
+                _trouble ??= new Trouble(Stopwatch.GetTimestamp(), e.Message);
                 await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
             }
         }
@@ -92,6 +98,8 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
                      ?? throw new InvalidOperationException($"There are no tables of {projection.Name}.");
         _generation = record.Generation;
         _fault = record.Fault is null ? null : _fault;
+        // Also one that an earlier run of the host noted: it is over with the first event that is taken.
+        var noted = record.Fault is not null;
         _stored = record.Position;
         MoveTo(record.Position);
         await using var connection = await pool.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
@@ -118,9 +126,10 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
             }
 
             await TakeAsync(events, connection, cancellationToken).ConfigureAwait(false);
-            if (_fault is not null)
+            _trouble = null;
+            if (noted || _fault is not null)
             {
-                _fault = null;
+                (noted, _fault) = (false, null);
                 await ProjectionRegistry.SetFaultAsync(pool, projection.Name, fault: null, cancellationToken).ConfigureAwait(false);
             }
 
@@ -254,12 +263,15 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
         }
     }
 
-    // A value that no column holds, or what PostgreSQL says of rows: class 22, a value does not fit, class 23, a rule of the table is broken.
+    // A value that no column holds, or what PostgreSQL says of rows: class 22, a value does not fit, class 23, a rule of the table is broken,
+    // class 42, the table or the right to it is gone.
     // Everything else is the database's trouble, not an event's.
     private static bool IsAboutRows(Exception e) => e switch
     {
-        PostgresException { SqlState: var state } => state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal),
+        PostgresException { SqlState: var state } => state[..2] is "22" or "23" or "42",
         OverflowException or ArgumentException or FormatException or InvalidCastException => true,
         _ => false,
     };
+
+    private sealed record Trouble(long Since, string What);
 }

@@ -189,6 +189,7 @@ public sealed class ProjectionRebuild(RoleConnections connections, IEventStore s
         var reason = serving is null ? "not compared: nothing serves yet"
             : serving.Version != projection.Version || serving.Shape != ProjectionRegistry.ShapeOf(projection) ? $"not compared: version {serving.Version} serves"
             : serving.Fault is { } fault ? $"not compared: the serving one stopped at position {fault.Position}"
+            : !await ProjectionRegistry.AreThereAsync(pool, projection, cancellationToken).ConfigureAwait(false) ? "not compared: a table that should serve is gone"
             : null;
         if (reason is null)
         {
@@ -269,8 +270,14 @@ public sealed class ProjectionRebuild(RoleConnections connections, IEventStore s
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
                 return;
             }
-            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected && tried < SwapTries)
+            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected)
             {
+                if (tried == SwapTries)
+                {
+                    throw new TimeoutException(
+                        $"Somebody has been reading the tables of {site.Projection.Name} in one transaction all the time, so they were not swapped; projections before it in the list were. End that transaction (pg_stat_activity), then try again.", e);
+                }
+
                 await transaction.RollbackAsync(CancellationToken.None).ConfigureAwait(false);
                 site.Restart();
                 await Task.Delay(100, cancellationToken).ConfigureAwait(false);

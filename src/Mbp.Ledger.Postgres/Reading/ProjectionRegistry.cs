@@ -59,6 +59,20 @@ internal static class ProjectionRegistry
         return (await ReadAsync(command, cancellationToken).ConfigureAwait(false)) is [var found] ? found : null;
     }
 
+    /// <summary>Whether the tables that serve are those of this build, and all there.</summary>
+    public static async Task<bool> IsCurrentAsync(NpgsqlDataSource pool, TableProjection projection, CancellationToken cancellationToken) =>
+        await FindAsync(pool, projection.Name, cancellationToken).ConfigureAwait(false) is { } record
+        && record.Version == projection.Version && record.Shape == ShapeOf(projection)
+        && await AreThereAsync(pool, projection, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Whether all of a projection's serving tables exist: somebody may have dropped one.</summary>
+    public static async Task<bool> AreThereAsync(NpgsqlDataSource pool, TableProjection projection, CancellationToken cancellationToken)
+    {
+        await using var command = pool.CreateCommand("SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest($1) AS name");
+        command.Parameters.Add(new() { Value = projection.Tables.Select(table => table.Qualified(Serving)).ToArray() });
+        return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true;
+    }
+
     public static async Task SetFaultAsync(NpgsqlDataSource pool, string name, ProjectionFaultException? fault, CancellationToken cancellationToken)
     {
         await using var command = pool.CreateCommand("""

@@ -135,7 +135,7 @@ public sealed class ProjectionTests(HostFixture host) : IClassFixture<HostFixtur
     {
         await TradeAsync("before", trades: 3);
         await FollowedAsync();
-        await PostgresFixture.ExecuteAsync(host.Superuser, "ALTER TABLE mbp_trades ADD CONSTRAINT too_much CHECK (amount < 77)");
+        await PostgresFixture.ExecuteAsync(host.Superuser, "ALTER TABLE mbp_trades ADD CONSTRAINT too_much CHECK (amount < 77) NOT VALID");
         var market = await TradeAsync("poisoned", trades: 3);
         await BuyAsync(market, "78");
         await TradeAsync("after", trades: 3);
@@ -167,6 +167,59 @@ public sealed class ProjectionTests(HostFixture host) : IClassFixture<HostFixtur
         await host.Api.ReadyAsync();
         Assert.True((await RebuildAsync(dryRun: true)).DigestEqual);
         Assert.Equal(404, (await host.Api.PostAsync("/v2/projections/nothing/resume")).Status);
+    }
+
+    [Fact]
+    public async Task A_fault_is_over_after_a_restart_that_finds_it_mended()
+    {
+        var market = await TradeAsync("mended", trades: 3);
+        await FollowedAsync();
+        await PostgresFixture.ExecuteAsync(host.Superuser, "ALTER TABLE mbp_trades ADD CONSTRAINT too_much CHECK (amount < 177)");
+        await BuyAsync(market, "178");
+        await UntilStoppedAsync("trades");
+        await host.RestartAsync(whileStopped: () => PostgresFixture.ExecuteAsync(host.Superuser, "ALTER TABLE mbp_trades DROP CONSTRAINT too_much").GetAwaiter().GetResult());
+        await FollowedAsync();
+        for (var until = DateTimeOffset.UtcNow.AddSeconds(10); (await RowsAsync("SELECT count(*) FROM mbp_projection WHERE fault IS NOT NULL"))[0] != "0"; await Task.Delay(50))
+        {
+            Assert.True(DateTimeOffset.UtcNow < until, "The fault is still noted.");
+        }
+
+        Assert.True((await RebuildAsync(dryRun: true)).DigestEqual);
+    }
+
+    [Fact]
+    public async Task A_table_that_was_dropped_is_a_fault_and_can_be_built_again()
+    {
+        var market = await TradeAsync("dropped", trades: 3);
+        await FollowedAsync();
+        await PostgresFixture.ExecuteAsync(host.Superuser, "DROP TABLE mbp_trades");
+        // In quiet nobody has noticed yet.
+        var report = await RebuildAsync(dryRun: true);
+        Assert.Contains("gone", report.Tables.Single(table => table.Table == "mbp_trades").Comparison, StringComparison.Ordinal);
+        await BuyAsync(market, "5");
+        Assert.Contains("mbp_trades", (string?)(await UntilStoppedAsync("trades"))["fault"]!["cause"], StringComparison.Ordinal);
+        Assert.True((await RebuildAsync(dryRun: false)).Swapped);
+        await FollowedAsync();
+        Assert.True((await RebuildAsync(dryRun: true)).DigestEqual);
+    }
+
+    [Fact]
+    public async Task What_hangs_on_an_old_table_stops_nobody()
+    {
+        var market = await TradeAsync("viewed", trades: 3);
+        await FollowedAsync();
+        await PostgresFixture.ExecuteAsync(host.Superuser, "CREATE VIEW somebodys AS SELECT * FROM mbp_trades");
+        Assert.True((await RebuildAsync(dryRun: false)).Swapped);
+        await PostgresFixture.ExecuteAsync(host.Superuser, "UPDATE mbp_projection SET built_at = built_at - interval '1 hour'");
+        for (var i = 0; i < 24; i++)
+        {
+            await BuyAsync(market, "1");
+            await Task.Delay(500);
+        }
+
+        await FollowedAsync();
+        await PostgresFixture.ExecuteAsync(host.Superuser, "DROP VIEW somebodys");
+        Assert.True((await RebuildAsync(dryRun: true)).DigestEqual);
     }
 
     [Fact]
