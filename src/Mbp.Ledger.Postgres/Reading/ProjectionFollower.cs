@@ -29,7 +29,9 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
     private TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _generation;
     private long _position = -1;
-    private long _stored;
+
+    // What the database knows of the position: behind it for a moment where the last events made no row.
+    private long _stored = -1;
     private long _told;
     private volatile Trouble? _trouble;
     private volatile ProjectionFaultException? _fault;
@@ -49,13 +51,13 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
     /// <summary>Tries again what it stopped at.</summary>
     public void Resume() => _resume.TrySetResult();
 
-    /// <summary>Returns once the tables hold everything up to a position.</summary>
+    /// <summary>Returns once the tables hold everything up to a position, and the database says so: a read takes its position from there.</summary>
     public async Task ReachAsync(long position, CancellationToken cancellationToken)
     {
         while (true)
         {
             var moved = Volatile.Read(ref _moved);
-            if (Position >= position)
+            if (Volatile.Read(ref _stored) >= position)
             {
                 return;
             }
@@ -100,8 +102,8 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
         _fault = record.Fault is null ? null : _fault;
         // Also one that an earlier run of the host noted: it is over with the first event that is taken.
         var noted = record.Fault is not null;
-        _stored = record.Position;
-        MoveTo(record.Position);
+        Volatile.Write(ref _position, record.Position);
+        Store(record.Position);
         await using var connection = await pool.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         while (true)
         {
@@ -181,12 +183,12 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
         await _rows.FoldAsync(events, connection, cancellationToken).ConfigureAwait(false);
         if (_rows.Changes == 0 && Stopwatch.GetElapsedTime(_told) < TellEvery)
         {
-            MoveTo(last);
+            Volatile.Write(ref _position, last);
             return;
         }
 
         await SendAsync(last, connection, cancellationToken).ConfigureAwait(false);
-        MoveTo(last);
+        Volatile.Write(ref _position, last);
         Committed?.Invoke(events);
     }
 
@@ -207,12 +209,13 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
         _rows.Send(batch);
         await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         _rows.Written();
-        (_stored, _told) = (position, Stopwatch.GetTimestamp());
+        _told = Stopwatch.GetTimestamp();
+        Store(position);
     }
 
-    private void MoveTo(long position)
+    private void Store(long position)
     {
-        Volatile.Write(ref _position, position);
+        Volatile.Write(ref _stored, position);
         Interlocked.Exchange(ref _moved, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
     }
 

@@ -170,6 +170,19 @@ public sealed class ProjectionTests(HostFixture host) : IClassFixture<HostFixtur
     }
 
     [Fact]
+    public async Task A_read_that_asked_for_a_position_says_that_it_is_there()
+    {
+        // Trades make no row of a resolution: its tables are up to them all the same, and have to say so.
+        var market = await TradeAsync("asked", trades: 2);
+        for (var i = 0; i < 10; i++)
+        {
+            var position = (await host.Api.BuyAsync(market, _accounts[market], "YES", "1")).Ok().Position;
+            var answer = (await host.Api.GetAsync(string.Create(CultureInfo.InvariantCulture, $"/v2/resolutions?min_position={position}"))).Ok();
+            Assert.True(answer.Position >= position, $"Asked for {position}, answered {answer.Position}.");
+        }
+    }
+
+    [Fact]
     public async Task A_fault_is_over_after_a_restart_that_finds_it_mended()
     {
         var market = await TradeAsync("mended", trades: 3);
