@@ -21,11 +21,11 @@ internal static class MarketPage
         Spread? spread = null;
         _ = pool.IsOpen ? Spread.Of(pool, 0, SpreadReference, out spread) : null;
         return new MarketResponse(
-            terms.MarketId.Value, terms.TemplateId, terms.TemplateVersion, terms.Question, terms.Category, Word(terms.Kind),
+            terms.MarketId.Value, terms.TemplateId, terms.TemplateVersion, terms.Question, terms.Category, Words.Of(terms.Kind),
             Status(view), Phase(view), HaltLevel(view), terms.Ruleset, terms.PolicyHash,
             [.. terms.Outcomes], Prices(view), [.. pool.Reserves.Select(r => r.ToString())], pool.LpSupply.ToString(), pool.Locked.ToString(),
             pool.FeePool.ToString(), pool.FeePpm, terms.Lower?.ToString(), terms.Upper?.ToString(), ScalarQuote(terms, pool.Prices),
-            depth?.Shares.ToString(), depth?.Cash.ToString(), spread?.Ppm, pool.OpenInterest.ToString(), pool.Holders.Count, Word(terms.TruthSource),
+            depth?.Shares.ToString(), depth?.Cash.ToString(), spread?.Ppm, pool.OpenInterest.ToString(), pool.Holders.Count, Words.Of(terms.TruthSource),
             Text(terms.ClosesAt), Text(terms.ResolutionDeadline), Text(terms.CreatedAt), view.Version, position);
     }
 
@@ -60,16 +60,13 @@ internal static class MarketPage
 
     public static string Text(Instant at) => InstantPattern.ExtendedIso.Format(at);
 
-    public static string Word<T>(T value)
-        where T : struct, Enum => value.ToString().ToLowerInvariant();
-
     /// <summary>The value that a scalar market's prices stand for: L + floor((U - L) p_LONG) (D2).</summary>
     public static string? ScalarQuote(MarketTerms terms, EquatableArray<Price> prices) =>
         terms is { Lower: { } lower, Upper: { } upper } && prices.Count > 0
             ? ScalarValue.FromUnits(lower.Units + (long)((Int128)(upper.Units - lower.Units) * prices[0].Units / Decimal8.One)).ToString()
             : null;
 
-    private static string HaltLevel(MarketView view) => view.Market is Market.Halted halted ? Word(halted.Level) : "none";
+    private static string HaltLevel(MarketView view) => view.Market is Market.Halted halted ? Words.Of(halted.Level) : "none";
 
     private static List<string> Prices(MarketView view) => [.. view.Pool.Prices.Select(p => p.ToString())];
 }

@@ -1,4 +1,5 @@
 using Mbp.Domain.Markets;
+using Mbp.Domain.Units;
 using Mbp.Host.Platform;
 using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -76,6 +77,6 @@ internal static class TemplateEndpoints
     private const int MostOutcomes = 16;
 
     private static TemplateItem Item(Template t) => new(
-        t.Id, t.Version, t.Name, t.Category, MarketPage.Word(t.Kind), MarketPage.Word(t.TruthSource), t.MinLiquidity.ToString(), t.FeePpm, t.MaxFeePpm,
+        t.Id, t.Version, t.Name, t.Category, Words.Of(t.Kind), Words.Of(t.TruthSource), t.MinLiquidity.ToString(), t.FeePpm, t.MaxFeePpm,
         (long)t.TradingWindow.TotalMinutes, (long)t.ResolutionWindow.TotalMinutes, t.MinQuestion, t.MaxQuestion, t.MaxOutcomes);
 }

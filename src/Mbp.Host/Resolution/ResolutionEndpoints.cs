@@ -4,6 +4,7 @@ using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Host.Markets;
+using Mbp.Domain.Units;
 using Mbp.Host.Platform;
 using Mbp.Ledger;
 using Mbp.Ledger.Writing;
@@ -131,7 +132,7 @@ internal static class ResolutionEndpoints
     {
         var terms = view.Terms!;
         var response = new ResolutionResponse(
-            terms.MarketId.Value, MarketPage.Phase(view), null, MarketPage.Word(terms.TruthSource), terms.TruthRef,
+            terms.MarketId.Value, MarketPage.Phase(view), null, Words.Of(terms.TruthSource), terms.TruthRef,
             null, null, null, null, null, null, Show(view.Settlement), view.Position);
         return view.Resolution switch
         {
@@ -150,7 +151,7 @@ internal static class ResolutionEndpoints
     private static ResolutionResponse Decided(ResolutionResponse response, ResolutionDetermined decision, Instant startedAt) => response with
     {
         StartedAt = MarketPage.Text(startedAt),
-        SourceKind = MarketPage.Word(decision.SourceKind),
+        SourceKind = Words.Of(decision.SourceKind),
         Value = decision.Value,
         Vector = [.. decision.Vector.Select(q => q.ToString())],
         EvidenceUri = decision.EvidenceUri,
