@@ -39,8 +39,7 @@ public static class BalanceTables
         .Amount("balance", r => r.Balance)
         .Text("market_id", r => r.MarketId, nullable: true)
         .Text("reference", r => r.Reference)
-        .Key("position")
-        .Index("account_id, position");
+        .Key("account_id", "position");
 
     public static readonly Table<AccountMarketRow> AccountMarkets = new Table<AccountMarketRow>("mbp_account_markets")
         .Text("account_id", r => r.AccountId)

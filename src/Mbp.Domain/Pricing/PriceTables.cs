@@ -100,7 +100,8 @@ public static class PriceTables
         .Key("market_id", "ts")
         .Found(
             r => RowKey.Of(r.MarketId, r.At),
-            read => new QuoteRow(read.Text(), read.Time(), new Price(read.Amount()), read.Amount(), read.Amount(), new Price(read.AmountOrNull() ?? 0)));
+            read => new QuoteRow(read.Text(), read.Time(), new Price(read.Amount()), read.Amount(), read.Amount(), new Price(read.AmountOrNull() ?? 0)),
+            isRewritten: false);
 
     public static readonly Table<BoardRow> Board = new Table<BoardRow>("mbp_market_board")
         .Text("market_id", r => r.MarketId)

@@ -24,10 +24,8 @@ public static class TradeTable
         .Amount("price_before", r => r.Trade.PriceBefore.Units)
         .Amount("price_after", r => r.Trade.PriceAfter.Units)
         .Whole("slippage_ppm", r => r.Trade.SlippagePpm, nullable: true)
-        .Key("position")
-        .Index("market_id, position")
-        .Index("account_id, position")
-        .Index("market_id, account_id, position");
+        .Key("market_id", "position")
+        .Index("account_id, position");
 
     public static readonly TableProjection Projection = TableProjection.Flat(
         "trades", 1, Table,

@@ -1,3 +1,4 @@
+using Mbp.Domain.Audit;
 using Mbp.Host.Markets;
 using Mbp.Host.Platform;
 using Mbp.Ledger.Postgres.Reading;
@@ -101,6 +102,17 @@ internal static class AuditTrailEndpoints
                 values.Add(value);
                 where = $"{where} AND {FilterColumns[i]} = ${values.Count}";
             }
+        }
+
+        where = action is not null and not AuditTrail.Trade || stream?.StartsWith("market-", StringComparison.Ordinal) == false
+            // Said, so that the index of all lines but trades may be used.
+            ? $"{where} AND action <> '{AuditTrail.Trade}'"
+            : where;
+        if (stream is ['m', 'a', 'r', 'k', 'e', 't', '-', .. var market])
+        {
+            // A market's own stream is nearly all of its trail, which is in order.
+            values.Add(market);
+            where = $"{where} AND market_id = ${values.Count}";
         }
 
         return Page(await tables.ReadAsync(http, "audit_trail", $"{Columns} WHERE {where} ORDER BY position DESC LIMIT $3", Read, values, cancellationToken), size);

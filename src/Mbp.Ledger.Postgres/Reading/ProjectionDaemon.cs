@@ -16,8 +16,8 @@ public sealed record ProjectionStatus(
     string Name, int Version, string State, long Position, ProjectionFault? Fault, RebuildProgress? Rebuild, IReadOnlyList<string> Tables);
 
 /// <summary>
-/// Keeps all read models in tables up to the ledger, in one process of however many run on a database: each on its own connection and at its own pace.
-/// One that stops, or whose tables are being built, holds up no other, and none of them ever holds up the writer.
+/// Keeps all read models in tables up to the ledger, in one process of however many run on a database. Those that are at the head go on together; one that
+/// stops, or whose tables are being built, holds up no other, and none of them ever holds up the writer.
 /// </summary>
 public sealed class ProjectionDaemon : IAsyncDisposable
 {
@@ -34,6 +34,7 @@ public sealed class ProjectionDaemon : IAsyncDisposable
     private readonly RoleConnections _connections;
     private readonly IEventStore _store;
     private readonly EventCatalog _catalog;
+    private readonly EventFeed _feed;
     private readonly IReadOnlyList<TableProjection> _projections;
     private readonly NpgsqlDataSource _sessions;
     private readonly NpgsqlDataSource _pool;
@@ -50,18 +51,18 @@ public sealed class ProjectionDaemon : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(connections);
         ArgumentNullException.ThrowIfNull(projections);
-        (_connections, _store, _catalog, _projections, _report) = (connections, store, catalog, projections, report);
+        (_connections, _store, _catalog, _feed, _projections, _report) = (connections, store, catalog, feed, projections, report);
         _sessions = RoleConnections.Pool("mbp_projections", connections.Projector, c => c.Pooling = false);
         // A lost commit is folded again, so none waits for the disk. Plans are made once and always by index: tables grow, statistics are old.
         _pool = RoleConnections.Pool("mbp_follow", connections.Projector, c =>
         {
             c.Options = $"{c.Options} -c synchronous_commit=off -c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c statement_timeout=0".Trim();
-            c.MaxAutoPrepare = 60;
+            c.MaxAutoPrepare = 120;
             c.AutoPrepareMinUsages = 2;
             c.NoResetOnClose = true;
         });
         _followers = projections.ToDictionary(
-            projection => projection.Name, projection => new ProjectionFollower(projection, feed, _pool, () => GivesWay(), e => _report(projection.Name, e)), StringComparer.Ordinal);
+            projection => projection.Name, projection => new ProjectionFollower(projection, feed, _pool, e => _report(projection.Name, e)), StringComparer.Ordinal);
         foreach (var follower in _followers.Values)
         {
             follower.Committed += events => Committed?.Invoke(follower.Projection.Name, events);
@@ -189,10 +190,12 @@ public sealed class ProjectionDaemon : IAsyncDisposable
         var outdated = await PrepareAsync(session, cancellationToken).ConfigureAwait(false);
         _leads = true;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var group = new FollowerGroup(_feed, _pool, () => GivesWay());
         var work = _followers.Values
             .Where(follower => !outdated.Contains(follower.Projection))
-            .Select(follower => follower.RunAsync(ended.Token))
-            .Append(BuildAsync(outdated, ended.Token))
+            .Select(follower => follower.RunAsync(group, ended.Token))
+            .Append(group.RunAsync(ended.Token))
+            .Append(BuildAsync(outdated, group, ended.Token))
             .Append(KeepHouseAsync(session, ended.Token))
             .ToList();
         try
@@ -250,7 +253,7 @@ public sealed class ProjectionDaemon : IAsyncDisposable
     }
 
     /// <summary>A changed projection builds itself: what serves goes on serving, as old as it is, until the new tables are whole.</summary>
-    private async Task BuildAsync(IReadOnlyList<TableProjection> outdated, CancellationToken cancellationToken)
+    private async Task BuildAsync(IReadOnlyList<TableProjection> outdated, FollowerGroup group, CancellationToken cancellationToken)
     {
         if (outdated.Count == 0)
         {
@@ -268,10 +271,10 @@ public sealed class ProjectionDaemon : IAsyncDisposable
         }
 
         // What was not built then is built alone, as often as it takes: what one of them cannot take holds up no other.
-        await Task.WhenAll(outdated.Select(projection => BuildAndFollowAsync(projection, cancellationToken)).Append(Task.Delay(Timeout.Infinite, cancellationToken))).ConfigureAwait(false);
+        await Task.WhenAll(outdated.Select(projection => BuildAndFollowAsync(projection, group, cancellationToken)).Append(Task.Delay(Timeout.Infinite, cancellationToken))).ConfigureAwait(false);
     }
 
-    private async Task BuildAndFollowAsync(TableProjection projection, CancellationToken cancellationToken)
+    private async Task BuildAndFollowAsync(TableProjection projection, FollowerGroup group, CancellationToken cancellationToken)
     {
         while (!await ProjectionRegistry.IsCurrentAsync(_pool, projection, cancellationToken).ConfigureAwait(false))
         {
@@ -300,7 +303,7 @@ public sealed class ProjectionDaemon : IAsyncDisposable
             _unbuilt.Remove(projection.Name);
         }
 
-        await _followers[projection.Name].RunAsync(cancellationToken).ConfigureAwait(false);
+        await _followers[projection.Name].RunAsync(group, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Sees to it that the lock is still held, and drops what was replaced and nobody can be reading any more.</summary>

@@ -4,46 +4,48 @@ using Npgsql;
 
 namespace Mbp.Ledger.Postgres.Reading;
 
-/// <summary>Keeps one projection's tables up to the ledger: folds what is new, and commits rows and position together, in one round trip.</summary>
-internal sealed class ProjectionFollower(TableProjection projection, EventFeed feed, NpgsqlDataSource pool, Func<bool> givesWay, Action<Exception> report)
+/// <summary>
+/// Keeps one projection's tables up to the ledger: catches up alone, then goes on in a group with the others, until something is the matter with it
+/// that is not the others' business.
+/// </summary>
+internal sealed class ProjectionFollower(TableProjection projection, EventFeed feed, NpgsqlDataSource pool, Action<Exception> report)
 {
     private const int LargestBatch = 2_000;
     private const int MostRowsInMemory = 100_000;
 
-    // A commit has a price of its own, which the writer's trades pay, too: the more comes in, the more events share one. In quiet a row is there at once.
-    private static readonly TimeSpan LingerForEach = TimeSpan.FromMicroseconds(100);
-    private static readonly TimeSpan LongestLinger = TimeSpan.FromMilliseconds(25);
+    // The group brings whoever joins to where it is; nobody in it is to wait for more than this.
+    private const int Near = 2_000;
 
-    // While commands wait for the writer they come first: rows that change with every trade are written once for many of them.
-    private static readonly TimeSpan WayGiven = TimeSpan.FromMilliseconds(60);
-
-    // Events that make no row move the position in memory; the database is told now and then.
-    private static readonly TimeSpan TellEvery = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     // A database that is away for longer than a restart of it is told of, though it is still waited for.
     private static readonly TimeSpan TroubleLasts = TimeSpan.FromSeconds(15);
 
-    private readonly RowStore _rows = new(projection, ProjectionRegistry.Serving, isEmpty: false);
     private TaskCompletionSource _resume = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private long _generation;
+    private TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _position = -1;
-
-    // What the database knows of the position: behind it for a moment where the last events made no row.
     private long _stored = -1;
-    private long _told;
     private volatile Trouble? _trouble;
     private volatile ProjectionFaultException? _fault;
 
     public TableProjection Projection => projection;
 
+    /// <summary>Its rows in memory.</summary>
+    public RowStore Rows { get; } = new(projection, ProjectionRegistry.Serving, isEmpty: false);
+
+    /// <summary>Which set of tables its rows belong to.</summary>
+    public long Generation { get; private set; }
+
     /// <summary>The last event that is in the tables; -1 before they were looked at.</summary>
     public long Position => Volatile.Read(ref _position);
 
+    /// <summary>What the database knows of the position: behind it for a moment where the last events made no row.</summary>
+    public long Stored => Volatile.Read(ref _stored);
+
     /// <summary>Why it stopped, or what has kept it from going on for a while; null while it goes on.</summary>
     public ProjectionFaultException? Fault =>
-        _fault ?? (_trouble is { } trouble && Stopwatch.GetElapsedTime(trouble.Since) > TroubleLasts ? new ProjectionFaultException(_position + 1, "database", trouble.What) : null);
+        _fault ?? (_trouble is { } trouble && Stopwatch.GetElapsedTime(trouble.Since) > TroubleLasts ? new ProjectionFaultException(Position + 1, "database", trouble.What) : null);
 
     /// <summary>Tells of each commit: the ledger times of its first and last event are behind the last read.</summary>
     public event Action<IReadOnlyList<Recorded>>? Committed;
@@ -57,7 +59,7 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
         while (true)
         {
             var moved = Volatile.Read(ref _moved);
-            if (Volatile.Read(ref _stored) >= position)
+            if (Stored >= position)
             {
                 return;
             }
@@ -67,21 +69,24 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
     }
 
     /// <summary>Follows until it is cancelled. Trouble with the database is waited out; an event that cannot be folded stops this projection alone.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    public async Task RunAsync(FollowerGroup group, CancellationToken cancellationToken)
     {
         while (true)
         {
             try
             {
-                await FollowAsync(cancellationToken).ConfigureAwait(false);
+                await CatchUpAsync(cancellationToken).ConfigureAwait(false);
+                _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
+                group.Join(this);
+                await _left.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
             }
             catch (ProjectionFaultException fault)
             {
                 await StopAsync(fault, cancellationToken).ConfigureAwait(false);
             }
-            catch (PostgresException e) when (e.SqlState == "MBP20")
+            catch (PostgresException e) when (IsReplaced(e))
             {
-                // The tables were replaced: start over with what is there now.
+                // Start over with the tables that are there now.
             }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
@@ -93,55 +98,23 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
         }
     }
 
-    private async Task FollowAsync(CancellationToken cancellationToken)
+    /// <summary>Says that it is not in the group any more, and why.</summary>
+    public void Leave(Exception why) => _left.TrySetException(why);
+
+    /// <summary>Folds events over the rows in memory.</summary>
+    /// <exception cref="ProjectionFaultException">An event cannot be folded; the rows in memory count no more.</exception>
+    public Task FoldAsync(IReadOnlyList<Recorded> events, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        _rows.Clear();
-        var record = await ProjectionRegistry.FindAsync(pool, projection.Name, cancellationToken).ConfigureAwait(false)
-                     ?? throw new InvalidOperationException($"There are no tables of {projection.Name}.");
-        _generation = record.Generation;
-        _fault = record.Fault is null ? null : _fault;
-        // Also one that an earlier run of the host noted: it is over with the first event that is taken.
-        var noted = record.Fault is not null;
-        Volatile.Write(ref _position, record.Position);
-        Store(record.Position);
-        await using var connection = await pool.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        while (true)
+        if (Rows.Count > MostRowsInMemory)
         {
-            IReadOnlyList<Recorded> events;
-            try
-            {
-                var reading = feed.ReadAsync(_position, LargestBatch, cancellationToken).AsTask();
-                if (_stored < _position && await Task.WhenAny(reading, Task.Delay(TellEvery, cancellationToken)).ConfigureAwait(false) != reading)
-                {
-                    await SendAsync(_position, connection, cancellationToken).ConfigureAwait(false);
-                }
-
-                events = await reading.ConfigureAwait(false);
-            }
-            catch (UnknownEventTypeException e)
-            {
-                throw new ProjectionFaultException(e.Position ?? _position + 1, e.Type, e.Message, e);
-            }
-            catch (UnreadableEventException e)
-            {
-                throw new ProjectionFaultException(e.Position, "unreadable", e.Message, e);
-            }
-
-            await TakeAsync(events, connection, cancellationToken).ConfigureAwait(false);
-            _trouble = null;
-            if (noted || _fault is not null)
-            {
-                (noted, _fault) = (false, null);
-                await ProjectionRegistry.SetFaultAsync(pool, projection.Name, fault: null, cancellationToken).ConfigureAwait(false);
-            }
-
-            var linger = LingerForEach * events.Count;
-            await Task.Delay(givesWay() ? WayGiven : linger < LongestLinger ? linger : LongestLinger, cancellationToken).ConfigureAwait(false);
+            Rows.Clear();
         }
+
+        return Rows.FoldAsync(events, connection, cancellationToken);
     }
 
     /// <summary>Takes all of the events or, where one of them cannot be taken, those before it; then it says which.</summary>
-    private async Task TakeAsync(IReadOnlyList<Recorded> events, NpgsqlConnection connection, CancellationToken cancellationToken)
+    public async Task TakeAsync(IReadOnlyList<Recorded> events, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         try
         {
@@ -149,7 +122,7 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
         }
         catch (ProjectionFaultException fault)
         {
-            _rows.Clear();
+            Rows.Clear();
             var before = events.TakeWhile(e => e.Position < fault.Position).ToList();
             if (before.Count > 0)
             {
@@ -161,7 +134,7 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
         catch (Exception e) when (IsAboutRows(e))
         {
             // One of the rows cannot be written or stored; halves are tried until it is known whose.
-            _rows.Clear();
+            Rows.Clear();
             if (events.Count == 1)
             {
                 throw new ProjectionFaultException(events[0].Position, events[0].Stored.Type, (e as PostgresException)?.MessageText ?? e.Message, e);
@@ -172,51 +145,82 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
         }
     }
 
-    private async Task CommitAsync(IReadOnlyList<Recorded> events, NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>The events up to there have made no row: the database may be told later.</summary>
+    public void Move(long position)
     {
-        if (_rows.Count > MostRowsInMemory)
-        {
-            _rows.Clear();
-        }
-
-        var last = events[^1].Position;
-        await _rows.FoldAsync(events, connection, cancellationToken).ConfigureAwait(false);
-        if (_rows.Changes == 0 && Stopwatch.GetElapsedTime(_told) < TellEvery)
-        {
-            Volatile.Write(ref _position, last);
-            return;
-        }
-
-        await SendAsync(last, connection, cancellationToken).ConfigureAwait(false);
-        Volatile.Write(ref _position, last);
-        Committed?.Invoke(events);
+        Volatile.Write(ref _position, position);
+        _trouble = null;
     }
 
-    /// <summary>Rows and position, in one transaction and one round trip.</summary>
-    private async Task SendAsync(long position, NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>The rows of the events, and the position, are in the database.</summary>
+    public void Written(long position, IReadOnlyList<Recorded> events)
     {
-        await using var batch = new NpgsqlBatch(connection)
-        {
-            Timeout = 0,
-            BatchCommands =
-            {
-                new("SELECT mbp_projection_advance($1, $2, $3, $4)")
-                {
-                    Parameters = { new() { Value = projection.Name }, new() { Value = _generation }, new() { Value = _stored }, new() { Value = position } },
-                },
-            },
-        };
-        _rows.Send(batch);
-        await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-        _rows.Written();
-        _told = Stopwatch.GetTimestamp();
-        Store(position);
-    }
-
-    private void Store(long position)
-    {
+        Rows.Written();
+        Move(position);
         Volatile.Write(ref _stored, position);
         Interlocked.Exchange(ref _moved, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        if (events.Count > 0)
+        {
+            Committed?.Invoke(events);
+        }
+    }
+
+    /// <summary>
+    /// Whether it is an event's trouble: a value that no column holds, or what PostgreSQL says of rows (class 22, a value does not fit; class 23, a
+    /// rule of the table is broken; class 42, the table or the right to it is gone). Everything else is the database's.
+    /// </summary>
+    public static bool IsAboutRows(Exception e) => e switch
+    {
+        PostgresException { SqlState: var state } => state[..2] is "22" or "23" or "42",
+        OverflowException or ArgumentException or FormatException or InvalidCastException => true,
+        _ => false,
+    };
+
+    /// <summary>Whether other tables serve now, or another process follows.</summary>
+    public static bool IsReplaced(Exception e) => e is PostgresException { SqlState: "MBP20" };
+
+    /// <summary>Begins with what the database has, and goes on alone until it is near the head and nothing is the matter.</summary>
+    private async Task CatchUpAsync(CancellationToken cancellationToken)
+    {
+        Rows.Clear();
+        var record = await ProjectionRegistry.FindAsync(pool, projection.Name, cancellationToken).ConfigureAwait(false)
+                     ?? throw new InvalidOperationException($"There are no tables of {projection.Name}.");
+        Generation = record.Generation;
+        _fault = record.Fault is null ? null : _fault;
+        // Also one that an earlier run of the host noted: it is over with the first event that is taken.
+        var noted = record.Fault is not null;
+        Written(record.Position, []);
+        await using var connection = await pool.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        while (noted || feed.Head - _position > Near)
+        {
+            IReadOnlyList<Recorded> events;
+            try
+            {
+                events = await feed.ReadAsync(_position, LargestBatch, cancellationToken).ConfigureAwait(false);
+            }
+            catch (UnknownEventTypeException e)
+            {
+                throw new ProjectionFaultException(e.Position ?? _position + 1, e.Type, e.Message, e);
+            }
+            catch (UnreadableEventException e)
+            {
+                throw new ProjectionFaultException(e.Position, "unreadable", e.Message, e);
+            }
+
+            await TakeAsync(events, connection, cancellationToken).ConfigureAwait(false);
+            if (noted)
+            {
+                await ProjectionRegistry.SetFaultAsync(pool, projection.Name, fault: null, cancellationToken).ConfigureAwait(false);
+                (noted, _fault) = (false, null);
+            }
+        }
+    }
+
+    private async Task CommitAsync(IReadOnlyList<Recorded> events, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await FoldAsync(events, connection, cancellationToken).ConfigureAwait(false);
+        await ProjectionCommit.SendAsync([this], events[^1].Position, connection, cancellationToken).ConfigureAwait(false);
+        Written(events[^1].Position, events);
     }
 
     private async Task StopAsync(ProjectionFaultException fault, CancellationToken cancellationToken)
@@ -266,15 +270,6 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
         }
     }
 
-    // A value that no column holds, or what PostgreSQL says of rows: class 22, a value does not fit, class 23, a rule of the table is broken,
-    // class 42, the table or the right to it is gone.
-    // Everything else is the database's trouble, not an event's.
-    private static bool IsAboutRows(Exception e) => e switch
-    {
-        PostgresException { SqlState: var state } => state[..2] is "22" or "23" or "42",
-        OverflowException or ArgumentException or FormatException or InvalidCastException => true,
-        _ => false,
-    };
 
     private sealed record Trouble(long Since, string What);
 }

@@ -355,7 +355,7 @@ public sealed class ProjectionRebuild(RoleConnections connections, IEventStore s
 
                     if (rows.Appended >= AppendedAtOnce)
                     {
-                        rows.WriteAppended(connection);
+                        await rows.WriteAppendedAsync(connection, failed.Token).ConfigureAwait(false);
                     }
 
                     if (rows.Count > MostRowsInMemory / parts)

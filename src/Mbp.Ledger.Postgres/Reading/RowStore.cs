@@ -13,6 +13,7 @@ internal sealed class RowStore : IRows, IRowRequests
     private readonly string _schema;
     private readonly Dictionary<Table, TableRows> _tables;
     private readonly Dictionary<object, Cached> _tails = [];
+    private readonly HashSet<Cached> _missing = [];
     private bool _isEmpty;
 
     /// <param name="projection">Whose rows.</param>
@@ -43,12 +44,17 @@ internal sealed class RowStore : IRows, IRowRequests
         await LoadAsync(connection, cancellationToken).ConfigureAwait(false);
         foreach (var recorded in events)
         {
-            for (Request(recorded); HasMissing; Request(recorded))
+            if (_projection.Partition(recorded) is null)
+            {
+                continue;
+            }
+
+            for (_projection.Reads(recorded, this); HasMissing; _projection.Reads(recorded, this))
             {
                 await LoadAsync(connection, cancellationToken).ConfigureAwait(false);
             }
 
-            Apply(recorded);
+            ApplyTo(recorded);
         }
     }
 
@@ -62,7 +68,8 @@ internal sealed class RowStore : IRows, IRowRequests
         }
     }
 
-    public bool HasMissing => _tables.Values.Any(rows => rows.HasMissing) || _tails.Values.Any(states => states.HasMissing);
+    // Asked for every event: kept beside the rows, not counted.
+    private bool HasMissing => _missing.Count > 0;
 
     public void Send(NpgsqlBatch batch)
     {
@@ -75,12 +82,12 @@ internal sealed class RowStore : IRows, IRowRequests
     /// <summary>Rows that were added and never change, and are not in the database yet.</summary>
     public int Appended => _tables.Values.Sum(rows => rows.Appended);
 
-    /// <summary>Writes the rows that never change, in tables that nobody reads yet.</summary>
-    public void WriteAppended(NpgsqlConnection connection)
+    /// <summary>Writes the rows that never change, by COPY. If that fails, nothing that is in memory counts any more.</summary>
+    public async Task WriteAppendedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         foreach (var rows in _tables.Values)
         {
-            rows.Copy(connection, _schema, keepBack: true);
+            await rows.CopyAsync(connection, _schema, keepBack: true, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -89,7 +96,7 @@ internal sealed class RowStore : IRows, IRowRequests
     {
         foreach (var rows in _tables.Values)
         {
-            rows.Copy(connection, _schema, keepBack: false);
+            await rows.CopyAsync(connection, _schema, keepBack: false, cancellationToken).ConfigureAwait(false);
         }
 
         if (_tables.Values.Any(rows => rows.HasReplacements))
@@ -114,6 +121,7 @@ internal sealed class RowStore : IRows, IRowRequests
     public void Clear()
     {
         _isEmpty = false;
+        _missing.Clear();
         foreach (var rows in _tables.Values)
         {
             rows.Clear();
@@ -134,9 +142,9 @@ internal sealed class RowStore : IRows, IRowRequests
         }
     }
 
-    void IRowRequests.Add<TRow>(Table<TRow> table, RowKey key) => Of(table).Request(key);
+    void IRowRequests.Add<TRow>(Table<TRow> table, RowKey key) => Ask(Of(table), key);
 
-    void IRowRequests.Add<TRow, TState>(Tail<TRow, TState> tail, RowKey key) => Of(tail).Request(key);
+    void IRowRequests.Add<TRow, TState>(Tail<TRow, TState> tail, RowKey key) => Ask(Of(tail), key);
 
     TRow? IRowRequests.Peek<TRow>(Table<TRow> table, RowKey key)
         where TRow : class => Of(table).Peek(key);
@@ -150,19 +158,19 @@ internal sealed class RowStore : IRows, IRowRequests
 
     TState IRows.Find<TRow, TState>(Tail<TRow, TState> tail, RowKey key) => Of(tail).Find(key);
 
+    private void Ask(Cached of, RowKey key)
+    {
+        if (!of.Request(key))
+        {
+            _missing.Add(of);
+        }
+    }
+
     private void Request(Recorded recorded)
     {
         if (_projection.Partition(recorded) is not null)
         {
             _projection.Reads(recorded, this);
-        }
-    }
-
-    private void Apply(Recorded recorded)
-    {
-        if (_projection.Partition(recorded) is not null)
-        {
-            ApplyTo(recorded);
         }
     }
 
@@ -181,10 +189,12 @@ internal sealed class RowStore : IRows, IRowRequests
 
     private async Task LoadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        foreach (var cached in _tables.Values.Concat(_tails.Values).Where(cached => cached.HasMissing))
+        foreach (var cached in _missing)
         {
             await cached.LoadAsync(connection, _schema, cancellationToken).ConfigureAwait(false);
         }
+
+        _missing.Clear();
     }
 
     private TableRows<TRow> Of<TRow>(Table<TRow> table)

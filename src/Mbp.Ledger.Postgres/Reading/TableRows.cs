@@ -11,7 +11,8 @@ internal abstract class Cached
 {
     public abstract int Count { get; }
 
-    public abstract bool HasMissing { get; }
+    /// <summary>Asks for what a key names; false where it has to be fetched.</summary>
+    public abstract bool Request(RowKey key);
 
     /// <summary>Fetches what was asked for and is not here.</summary>
     public abstract Task LoadAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken);
@@ -33,11 +34,11 @@ internal abstract class TableRows : Cached
     /// Writes new rows by COPY, which knows no conflict; rows that lie in the database already go by <see cref="Send"/>. Rows that may still change
     /// are worth keeping back: most are written once then.
     /// </summary>
-    public abstract void Copy(NpgsqlConnection connection, string schema, bool keepBack);
+    public abstract Task CopyAsync(NpgsqlConnection connection, string schema, bool keepBack, CancellationToken cancellationToken);
 
     public abstract void Written();
 
-    /// <summary>Whether <see cref="Copy"/> would leave something out.</summary>
+    /// <summary>Whether <see cref="CopyAsync"/> would leave something out.</summary>
     public abstract bool HasReplacements { get; }
 }
 
@@ -61,30 +62,28 @@ internal sealed class TableRows<TRow>(Table<TRow> table, bool isEmpty) : TableRo
 
     public override int Count => _known.Count;
 
-    public override bool HasMissing => _missing.Count > 0;
-
     public override int Changes => _appended.Count + _added.Count + _replaced.Count;
 
     public override int Appended => _appended.Count;
 
     public override bool HasReplacements => _replaced.Count > 0;
 
-    public void Request(RowKey key)
+    public override bool Request(RowKey key)
     {
         if (_known.ContainsKey(key))
         {
-            return;
+            return true;
         }
 
-        if (_isEmpty)
-        {
-            _known[key] = null;
-            _absent.Add(key);
-        }
-        else
+        if (!_isEmpty)
         {
             _missing.Add(key);
+            return false;
         }
+
+        _known[key] = null;
+        _absent.Add(key);
+        return true;
     }
 
     public TRow? Peek(RowKey key) => _known.GetValueOrDefault(key);
@@ -143,34 +142,35 @@ internal sealed class TableRows<TRow>(Table<TRow> table, bool isEmpty) : TableRo
         }
     }
 
-    public override void Copy(NpgsqlConnection connection, string schema, bool keepBack)
+    public override async Task CopyAsync(NpgsqlConnection connection, string schema, bool keepBack, CancellationToken cancellationToken)
     {
         if (_appended.Count == 0 && (keepBack || _added.Count == 0))
         {
             return;
         }
 
-        using (var stream = connection.BeginRawBinaryCopy(table.Copy(schema)))
+        var stream = await connection.BeginRawBinaryCopyAsync(table.Copy(schema), cancellationToken).ConfigureAwait(false);
+        await using (stream.ConfigureAwait(false))
         {
             try
             {
                 _copy.Begin();
-                foreach (var row in _appended)
+                foreach (var row in keepBack ? _appended : _appended.Concat(_added.Values))
                 {
-                    Write(stream, row);
-                }
-
-                foreach (var row in keepBack ? [] : _added.Values.ToList())
-                {
-                    Write(stream, row);
+                    Write(row);
+                    if (_copy.Length >= CopyAtOnce)
+                    {
+                        await stream.WriteAsync(_copy.Written, cancellationToken).ConfigureAwait(false);
+                        _copy.Clear();
+                    }
                 }
 
                 _copy.End();
-                stream.Write(_copy.Written.Span);
+                await stream.WriteAsync(_copy.Written, cancellationToken).ConfigureAwait(false);
             }
             catch
             {
-                stream.Cancel();
+                await stream.CancelAsync().ConfigureAwait(false);
                 throw;
             }
             finally
@@ -215,18 +215,12 @@ internal sealed class TableRows<TRow>(Table<TRow> table, bool isEmpty) : TableRo
         rows.Clear();
     }
 
-    private void Write(NpgsqlRawCopyStream stream, TRow row)
+    private void Write(TRow row)
     {
         _copy.Row(_columns.Length);
         foreach (var column in _columns)
         {
             column.Write(_copy, row);
-        }
-
-        if (_copy.Length >= CopyAtOnce)
-        {
-            stream.Write(_copy.Written.Span);
-            _copy.Clear();
         }
     }
 
@@ -257,18 +251,21 @@ internal sealed class TailStates<TRow, TState>(Tail<TRow, TState> tail, bool isE
 
     public override int Count => _known.Count;
 
-    public override bool HasMissing => _missing.Count > 0;
-
-    public void Request(RowKey key)
+    public override bool Request(RowKey key)
     {
-        if (_isEmpty)
+        if (_known.ContainsKey(key))
         {
-            _known.TryAdd(key, tail.Begin());
+            return true;
         }
-        else if (!_known.ContainsKey(key))
+
+        if (!_isEmpty)
         {
             _missing.Add(key);
+            return false;
         }
+
+        _known[key] = tail.Begin();
+        return true;
     }
 
     public TState Find(RowKey key) =>

@@ -8,12 +8,12 @@ internal static class TableSql
     public static string Qualified(this Table table, string schema) => $"{schema}.{table.Name}";
 
     public static string CreateTable(this Table table, string schema) =>
-        $"CREATE TABLE {table.Qualified(schema)} (\n{string.Join(",\n", table.Columns.Select(column => $"  {column.Name} {TypeOf(column.Kind)}{(column.Nullable ? "" : " NOT NULL")}"))}\n);\n"
+        $"CREATE TABLE {table.Qualified(schema)} (\n{string.Join(",\n", table.Columns.Select(column => $"  {column.Name} {TypeOf(column.Kind)}{(column.Nullable ? "" : " NOT NULL")}"))}\n){(table.IsRewritten ? " WITH (fillfactor = 75)" : "")};\n"
         + $"GRANT SELECT ON {table.Qualified(schema)} TO mbp_reader, mbp_writer;";
 
     /// <summary>What a table needs to be searched; made after the rows where there are many, as a sort costs less than as many insertions.</summary>
     public static string CreateIndexes(this Table table, string schema) => string.Join('\n',
-        table.Indexes.Select((columns, i) => $"CREATE INDEX ix_{table.Name}_{i + 1} ON {table.Qualified(schema)} ({columns});")
+        table.Indexes.Select((index, i) => $"CREATE INDEX ix_{table.Name}_{i + 1} ON {table.Qualified(schema)} ({index.Columns}){(index.Where is null ? "" : $" WHERE {index.Where}")};")
             .Prepend($"ALTER TABLE {table.Qualified(schema)} ADD CONSTRAINT pk_{table.Name} PRIMARY KEY ({string.Join(", ", table.KeyColumns)});"));
 
     /// <summary>The name of a key that a table under construction needs before its time.</summary>

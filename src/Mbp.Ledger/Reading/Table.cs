@@ -38,7 +38,7 @@ public readonly record struct RowKey(string First, string Second = "", string Th
 public abstract class Table(string name)
 {
     private readonly List<Column> _columns = [];
-    private readonly List<string> _indexes = [];
+    private readonly List<TableIndex> _indexes = [];
 
     public string Name => name;
 
@@ -47,15 +47,22 @@ public abstract class Table(string name)
     /// <summary>The primary key's columns.</summary>
     public IReadOnlyList<string> KeyColumns { get; protected set; } = [];
 
-    /// <summary>Further indexes: what goes between the brackets.</summary>
-    public IReadOnlyList<string> Indexes => _indexes;
+    /// <summary>Further indexes. Each is paid for with every row: one that most rows are of no use in says which ones it has.</summary>
+    public IReadOnlyList<TableIndex> Indexes => _indexes;
+
+    /// <summary>Whether rows are replaced by later ones: then pages keep room, so that a new version finds it beside the old and no index hears of it.</summary>
+    public bool IsRewritten { get; protected set; }
 
     public abstract TResult Accept<TResult>(ITableVisitor<TResult> visitor);
 
     protected void Add(Column column) => _columns.Add(column);
 
-    protected void AddIndex(string columns) => _indexes.Add(columns);
+    protected void AddIndex(string columns, string? where) => _indexes.Add(new TableIndex(columns, where));
 }
+
+/// <param name="Columns">What goes between the brackets.</param>
+/// <param name="Where">Which rows it has; null = all of them.</param>
+public sealed record TableIndex(string Columns, string? Where);
 
 /// <summary>Whoever handles tables of any row type.</summary>
 public interface ITableVisitor<out TResult>
@@ -131,16 +138,16 @@ public sealed class Table<TRow>(string name) : Table(name)
         return this;
     }
 
-    public Table<TRow> Index(string columns)
+    public Table<TRow> Index(string columns, string? where = null)
     {
-        AddIndex(columns);
+        AddIndex(columns, where);
         return this;
     }
 
-    /// <summary>How a row is found again: its key, and the row from its columns in their order.</summary>
-    public Table<TRow> Found(Func<TRow, RowKey> keyOf, Func<IRowReader, TRow> read)
+    /// <summary>How a row is found again, mostly to be replaced: its key, and the row from its columns in their order.</summary>
+    public Table<TRow> Found(Func<TRow, RowKey> keyOf, Func<IRowReader, TRow> read, bool isRewritten = true)
     {
-        (_keyOf, _read) = (keyOf, read);
+        (_keyOf, _read, IsRewritten) = (keyOf, read, isRewritten);
         return this;
     }
 

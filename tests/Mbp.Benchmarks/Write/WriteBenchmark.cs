@@ -12,7 +12,8 @@ namespace Mbp.Benchmarks.Write;
 /// </summary>
 internal static class WriteBenchmark
 {
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(4);
+    // The compiler is done with what is hot after some ten seconds of it; before that a fifth of the host's time is its.
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(10);
 
     // A trade writes the account's event and the market's.
     private const int EventsPerTrade = 2;
