@@ -9,8 +9,13 @@ public interface IBatchSigner
     /// <param name="root">The RFC 6962 root over the leaf hashes of the batch.</param>
     /// <param name="firstPosition">The position of its first event.</param>
     /// <param name="size">How many events it has.</param>
-    ReadOnlyMemory<byte> Sign(MerkleHash root, long firstPosition, int size);
+    BatchSignature Sign(MerkleHash root, long firstPosition, int size);
 }
+
+/// <summary>A signature and whose it is, taken together: the key may be rotated between two batches.</summary>
+/// <param name="KeyId">The id of the key that signed (C2SP signed-note).</param>
+/// <param name="Bytes">The signature.</param>
+public readonly record struct BatchSignature(uint KeyId, ReadOnlyMemory<byte> Bytes);
 
 /// <summary>What a caller can hold against the operator if the event should ever be missing from the log (integrity.md, section 1.4).</summary>
 /// <param name="Position">The position of the command's last event.</param>
@@ -27,8 +32,9 @@ public sealed record Receipt(long Position, MerkleHash Leaf, IReadOnlyList<Merkl
 /// <param name="FirstPosition">The position of its first event.</param>
 /// <param name="Size">How many events it has.</param>
 /// <param name="Root">The root over their leaf hashes.</param>
-/// <param name="Signature">The signer's, over these three.</param>
-public sealed record BatchSeal(long FirstPosition, int Size, MerkleHash Root, ReadOnlyMemory<byte> Signature);
+/// <param name="KeyId">The id of the key that signed.</param>
+/// <param name="Signature">The signer's, over the first three.</param>
+public sealed record BatchSeal(long FirstPosition, int Size, MerkleHash Root, uint KeyId, ReadOnlyMemory<byte> Signature);
 
 /// <summary>The receipts of one batch.</summary>
 internal sealed class BatchReceipts
@@ -39,7 +45,8 @@ internal sealed class BatchReceipts
     public BatchReceipts(IBatchSigner signer, LeafBatch leaves, long firstPosition)
     {
         _tree = new MerkleLevels(leaves.Hashes);
-        _seal = new BatchSeal(firstPosition, _tree.Count, _tree.Root, signer.Sign(_tree.Root, firstPosition, _tree.Count));
+        var signature = signer.Sign(_tree.Root, firstPosition, _tree.Count);
+        _seal = new BatchSeal(firstPosition, _tree.Count, _tree.Root, signature.KeyId, signature.Bytes);
     }
 
     public Receipt Of(int index) => new(_seal.FirstPosition + index, _tree.Leaf(index), _tree.Path(index), _seal);

@@ -512,10 +512,10 @@ public sealed class LedgerWriterTests : IAsyncDisposable
 
         public bool Fails { get; init; }
 
-        public ReadOnlyMemory<byte> Sign(MerkleHash root, long firstPosition, int size)
+        public BatchSignature Sign(MerkleHash root, long firstPosition, int size)
         {
             Signed++;
-            return Fails ? throw new InvalidOperationException("No key.") : System.Text.Encoding.ASCII.GetBytes(root.ToString());
+            return Fails ? throw new InvalidOperationException("No key.") : new BatchSignature(1, System.Text.Encoding.ASCII.GetBytes(root.ToString()));
         }
     }
 
