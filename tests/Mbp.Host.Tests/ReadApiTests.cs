@@ -140,7 +140,7 @@ public sealed class ReadApiTests(HostFixture fixture) : IClassFixture<HostFixtur
         Assert.Equal(2, rows.Count);
         var total = Assert.Single(live.Json["markets"]!.AsArray())!.AsObject();
         Assert.Equal(
-            Assert.Single(await PostgresFixture.RowsAsync(fixture.Superuser, $"SELECT trim_scale(paid), trim_scale(received) FROM mbp_account_markets WHERE account_id = '{ana}'")),
+            Assert.Single(await PostgresFixture.RowsAsync(fixture.Superuser, $"SELECT trim_scale(-sum(amount) FILTER (WHERE amount < 0)), trim_scale(sum(amount) FILTER (WHERE amount > 0)) FROM mbp_postings WHERE account_id = '{ana}' AND market_id IS NOT NULL")),
             $"{total.Text("paid")}|{total.Text("received")}");
 
         // Worth: each line from its own figures, the market's from its lines.

@@ -11,9 +11,6 @@ public sealed record BalanceRow(string AccountId, long Balance, Int128 Granted, 
 /// <summary>A line of an account's statement: the lines of an account add up to its balance, and each says what it was then.</summary>
 public sealed record PostingRow(long Position, string AccountId, Instant At, string Kind, long Amount, long Balance, string? MarketId, string Reference);
 
-/// <summary>What an account paid into a market and received from it, all in all: the cash side of its profit there.</summary>
-public sealed record AccountMarketRow(string AccountId, string MarketId, Int128 Paid, Int128 Received, Instant UpdatedAt, long Position);
-
 /// <summary>Balances, and every movement that made them.</summary>
 public static class BalanceTables
 {
@@ -41,33 +38,11 @@ public static class BalanceTables
         .Text("reference", r => r.Reference)
         .Key("account_id", "position");
 
-    public static readonly Table<AccountMarketRow> AccountMarkets = new Table<AccountMarketRow>("mbp_account_markets")
-        .Text("account_id", r => r.AccountId)
-        .Text("market_id", r => r.MarketId)
-        .Sum("paid", r => r.Paid)
-        .Sum("received", r => r.Received)
-        .Time("updated_at", r => r.UpdatedAt)
-        .Whole("position", r => r.Position)
-        .Key("account_id", "market_id")
-        .Found(
-            r => new RowKey(r.AccountId, r.MarketId),
-            read => new AccountMarketRow(read.Text(), read.Text(), read.Sum(), read.Sum(), read.Time(), read.Whole()));
-
     public static readonly TableProjection Projection = new(
-        "accounts", 1, [Balances, Postings, AccountMarkets],
+        "accounts", 2, [Balances, Postings],
         recorded => recorded.Data is AccountEvent ? recorded.Stream.Key : null,
-        Reads,
+        (recorded, requests) => requests.Add(Balances, new RowKey(recorded.Stream.Key)),
         Apply);
-
-    private static void Reads(Recorded recorded, IRowRequests requests)
-    {
-        var account = recorded.Stream.Key;
-        requests.Add(Balances, new RowKey(account));
-        if (Movement(recorded.Data) is { Market: { } market })
-        {
-            requests.Add(AccountMarkets, new RowKey(account, market));
-        }
-    }
 
     private static void Apply(Recorded recorded, IRows rows)
     {
@@ -83,17 +58,6 @@ public static class BalanceTables
         {
             row = row with { Balance = row.Balance + moved.Units, Granted = row.Granted + (moved.Kind == "grant" ? moved.Units : 0) };
             rows.Append(Postings, new PostingRow(recorded.Position, account, recorded.At, moved.Kind, moved.Units, row.Balance, moved.Market, moved.Reference));
-            if (moved.Market is { } market)
-            {
-                var cash = rows.Find(AccountMarkets, new RowKey(account, market)) ?? new AccountMarketRow(account, market, 0, 0, recorded.At, 0);
-                rows.Put(AccountMarkets, cash with
-                {
-                    Paid = cash.Paid + Math.Max(0, -moved.Units),
-                    Received = cash.Received + Math.Max(0, moved.Units),
-                    UpdatedAt = recorded.At,
-                    Position = recorded.Position,
-                });
-            }
         }
 
         rows.Put(Balances, row with { UpdatedAt = recorded.At, Version = recorded.Version, Position = recorded.Position });

@@ -10,8 +10,8 @@ namespace Mbp.Host.Projections;
 /// <summary>Runs the projections beside everything else: whatever happens to them, commands go on.</summary>
 internal sealed class ProjectionWorker(ProjectionDaemon daemon) : BackgroundService
 {
-    // A handful is what comes in during one commit; as many as this is a queue.
-    private const int ManyWait = 24;
+    // At a rate that the machine can do, a commit's worth of commands is open at a time; as many as this is a machine at its limit.
+    private const int ManyWait = 32;
 
     /// <summary>The read models of this build, following this host's feed.</summary>
     public static ProjectionDaemon MakeDaemon(IServiceProvider services)
@@ -26,7 +26,7 @@ internal sealed class ProjectionWorker(ProjectionDaemon daemon) : BackgroundServ
                 ? $"The projection '{name}' stopped: {e.Message} The others go on. After a fix: POST /v2/projections/{name}/resume."
                 : $"Read models in tables ({name}): tried again; commands are not affected."))
         {
-            GivesWay = () => writer.QueueDepth >= ManyWait,
+            GivesWay = () => writer.Unanswered >= ManyWait,
         };
     }
 

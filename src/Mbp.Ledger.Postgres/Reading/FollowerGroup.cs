@@ -13,9 +13,8 @@ internal sealed class FollowerGroup(EventFeed feed, NpgsqlDataSource pool, Func<
 {
     private const int LargestBatch = 8_000;
 
-    // A commit has a price of its own, which the writer's trades pay, too: the more comes in, the more events share one. In quiet a row is there at once.
-    private static readonly TimeSpan LingerForEach = TimeSpan.FromMicroseconds(100);
-    private static readonly TimeSpan LongestLinger = TimeSpan.FromMilliseconds(25);
+    // A commit has a price of its own, which the writer's trades pay, too: there are at most so many a second. In quiet a row is there at once.
+    private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(10);
 
     // While commands wait for the writer they come first, for a while.
     private static readonly TimeSpan LongestWay = TimeSpan.FromMilliseconds(400);
@@ -71,7 +70,7 @@ internal sealed class FollowerGroup(EventFeed feed, NpgsqlDataSource pool, Func<
 
             var events = await NextAsync(connection, cancellationToken).ConfigureAwait(false);
             await TakeAsync(events, connection, cancellationToken).ConfigureAwait(false);
-            await RestAsync(events.Count, cancellationToken).ConfigureAwait(false);
+            await RestAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -191,11 +190,11 @@ internal sealed class FollowerGroup(EventFeed feed, NpgsqlDataSource pool, Func<
         }
     }
 
-    private async Task RestAsync(int taken, CancellationToken cancellationToken)
+    private async Task RestAsync(CancellationToken cancellationToken)
     {
-        var linger = LingerForEach * taken;
-        await Task.Delay(linger < LongestLinger ? linger : LongestLinger, cancellationToken).ConfigureAwait(false);
-        for (var since = Stopwatch.GetTimestamp(); givesWay() && Stopwatch.GetElapsedTime(since) < LongestWay;)
+        var since = Stopwatch.GetTimestamp();
+        await Task.Delay(Linger, cancellationToken).ConfigureAwait(false);
+        while (givesWay() && Stopwatch.GetElapsedTime(since) < LongestWay)
         {
             await Task.Delay(LookAgain, cancellationToken).ConfigureAwait(false);
         }

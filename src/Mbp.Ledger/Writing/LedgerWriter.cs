@@ -30,6 +30,7 @@ public sealed class LedgerWriter : IAsyncDisposable
     private readonly Task _loop;
     private Lease? _lease;
     private string? _otherHolder;
+    private int _inHand;
 
     /// <param name="store">Where to.</param>
     /// <param name="catalog">The events' names.</param>
@@ -85,6 +86,9 @@ public sealed class LedgerWriter : IAsyncDisposable
     public long Epoch => Volatile.Read(ref _lease)?.Epoch ?? 0;
 
     public int QueueDepth => _queue.Reader.Count;
+
+    /// <summary>Commands that nobody has answered yet: in the queue, decided, and being committed.</summary>
+    public int Unanswered => QueueDepth + Volatile.Read(ref _inHand);
 
     /// <summary>How many commands may wait.</summary>
     public int QueueLength => _options.QueueLength;
@@ -220,6 +224,7 @@ public sealed class LedgerWriter : IAsyncDisposable
             while (!lease.Lost.IsCancellationRequested)
             {
                 await TakeInAsync();
+                Volatile.Write(ref _inHand, pending.Commands + (committing.IsCompleted ? 0 : underWay!.Commands));
                 if (committing.IsCompleted)
                 {
                     await committing;
