@@ -17,7 +17,7 @@ internal sealed class FollowerGroup(EventFeed feed, NpgsqlDataSource pool, Func<
     private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(10);
 
     // While commands wait for the writer they come first, for a while.
-    private static readonly TimeSpan LongestWay = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan LongestWay = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(20);
 
     // Events that make no row move the positions in memory; the database is told now and then.
