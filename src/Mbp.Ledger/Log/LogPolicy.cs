@@ -23,7 +23,8 @@ public sealed class LogPolicy
     /// <summary>The policy that believes logs without a witness: <c>quorum none</c>.</summary>
     public static LogPolicy Of(params IReadOnlyList<VerifierKey> logs) => new(logs, new Dictionary<string, Quorum>(), Quorum.None);
 
-    /// <inheritdoc cref="PolicyText.Parse" path="/exception"/>
+    /// <summary>Reads a policy file.</summary>
+    /// <exception cref="LogFormatException">A line is none of a policy, or there is not exactly one quorum. The message has the line's number.</exception>
     public static LogPolicy Parse(string text) => new PolicyText().Parse(text);
 
     /// <summary>Whether the note is one that the policy believes.</summary>

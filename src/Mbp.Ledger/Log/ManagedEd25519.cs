@@ -43,6 +43,10 @@ public static class ManagedEd25519
         && Y(publicKey) < P
         && Y(signature[..32]) < P;
 
+    /// <summary>Whether the bytes are a point under which nothing can be signed without its private key: one of a small order accepts made-up signatures.</summary>
+    internal static bool IsPublicKey(ReadOnlySpan<byte> bytes) =>
+        bytes.Length == Ed25519.PublicKeySize && Decode(bytes) is { } point && !point.Times(8).Same(Point.Zero);
+
     private static Point? Decode(ReadOnlySpan<byte> bytes)
     {
         var y = Y(bytes);
@@ -81,7 +85,7 @@ public static class ManagedEd25519
     // Extended coordinates (RFC 8032, section 5.1.4): x = X/Z, y = Y/Z, x * y = T/Z; one formula for every pair of points.
     private readonly record struct Point(BigInteger X, BigInteger Y, BigInteger Z, BigInteger T)
     {
-        private static readonly Point Zero = new(0, 1, 1, 0);
+        public static readonly Point Zero = new(0, 1, 1, 0);
 
         public Point Plus(Point other)
         {

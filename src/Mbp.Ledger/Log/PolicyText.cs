@@ -13,7 +13,6 @@ internal sealed class PolicyText
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
     private Quorum? _quorum;
 
-    /// <exception cref="LogFormatException">A line is none of a policy, or there is not exactly one quorum. The message has the line's number.</exception>
     public LogPolicy Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

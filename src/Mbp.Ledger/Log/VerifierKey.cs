@@ -20,7 +20,7 @@ public sealed record VerifierKey
     private readonly string _text;
 
     /// <summary>A key by what it is made of; its id follows.</summary>
-    /// <exception cref="LogFormatException">The name is not one, the type is not known, or the key does not have 32 bytes.</exception>
+    /// <exception cref="LogFormatException">The name is not one, the type is not known, or the key is no point that an Ed25519 key can be.</exception>
     public VerifierKey(string name, byte type, ReadOnlyMemory<byte> publicKey)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -32,6 +32,11 @@ public sealed record VerifierKey
         if (type is not (Ed25519Type or CosignatureType) || publicKey.Length != Ed25519.PublicKeySize)
         {
             throw new LogFormatException($"{name}: a key of type 0x{type:x2} with {publicKey.Length} bytes is none of Ed25519 (0x01, 0x04; 32 bytes).");
+        }
+
+        if (!ManagedEd25519.IsPublicKey(publicKey.Span))
+        {
+            throw new LogFormatException($"{name}: the bytes are no Ed25519 key that can be trusted.");
         }
 
         (Name, Type, PublicKey) = (name, type, publicKey.ToArray());
