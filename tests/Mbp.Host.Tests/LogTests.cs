@@ -29,7 +29,6 @@ public sealed class LogTests(HostFixture fixture) : IClassFixture<HostFixture>
         receipts.Add(Receipt(await Api.PostAsync($"/v2/markets/{market}/liquidity", new { op = "add", amount = "5", account = house })));
         receipts.Add(Receipt(await Api.PostAsync($"/v2/markets/{market}/halt", new { reason = "test" })));
         receipts.Add(Receipt(await Api.PostAsync($"/v2/markets/{market}/close", new { reason = "test" })));
-        receipts.Add(Receipt(await Api.PostAsync($"/v2/markets/{market}/resolution/start")));
 
         // The answer that is given again has the trade, not its receipt.
         var again = (await Api.BuyAsync(market, house, "YES", "10", "key-1")).Ok();
@@ -54,7 +53,7 @@ public sealed class LogTests(HostFixture fixture) : IClassFixture<HostFixture>
         await Api.AccountAsync($"open-{Guid.NewGuid():n}"[..20], "100");
         var signed = (await Api.PostAsync("/v2/log/checkpoint")).Ok().Json["size"]!.GetValue<long>();
         var key = await KeyAsync();
-        for (var position = 1L; position <= signed; position++)
+        for (var position = Math.Max(1, signed - 40); position <= signed; position++)
         {
             var e = (await AnybodyAsync($"/events/{position}")).Ok().Json;
             var leaf = Convert.FromBase64String((string)e["leaf"]!);
@@ -110,7 +109,10 @@ public sealed class LogTests(HostFixture fixture) : IClassFixture<HostFixture>
         Assert.Equal(8_192, (await full.Content.ReadAsByteArrayAsync()).Length);
 
         // Beyond the log; a width that no checkpoint had; a full tile that is not full yet; no path at all.
-        foreach (var path in new[] { "0/999", "9/000", "0/x123/456", $"0/{checkpoint.Size / 256:000}", "entries/999", $"0/{checkpoint.Size / 256:000}.p/255" })
+        var log = fixture.Host.Database.Log;
+        var sizes = (await log.Store.ListAsync(log.Epoch, 0, 10_000, CancellationToken.None)).Select(stored => stored.Size).ToHashSet();
+        var never = Enumerable.Range(1, 255).First(width => !sizes.Contains(width));
+        foreach (var path in new[] { "0/999", "9/000", "0/x123/456", $"0/{checkpoint.Size / 256:000}", "entries/999", $"0/000.p/{never}" })
         {
             Assert.Equal("log.no_such_tile", (await AnybodyAsync($"/log/tile/{path}")).Code);
         }

@@ -30,10 +30,9 @@ internal static class AnchorVerb
             var cosignatures = newest is null ? [] : await log.Store.CosignaturesAsync(log.Epoch, newest.Size, cancellationToken).ConfigureAwait(false);
             var checkpoints = await log.Store.CountAsync(log.Epoch, cancellationToken).ConfigureAwait(false);
             var (last, fault) = LastSigned(log);
-            // A row may be missing behind the file, never the file behind a row; and no key in force may be missing.
-            if (fault is null && newest is not null && (last is null || last.Size < newest.Size))
+            if (fault is null && newest is not null && last is null)
             {
-                fault = $"{log.LastSigned.FilePath} is {(last is null ? "missing" : "older than the newest checkpoint")}: the log will not be signed until the newest checkpoint is there.";
+                fault = $"{log.LastSigned.FilePath} is missing: the log will not be signed until somebody puts the newest checkpoint there.";
             }
 
             fault ??= last is not null && last.Size > head ? $"{last.Size} leaves were signed, and the ledger ends at {head}: it was cut off, or restored from an older copy." : null;

@@ -43,6 +43,7 @@ public sealed partial class LogKeeper : IAsyncDisposable
     // A backlog is signed in steps.
     private const int Stride = 32_768;
     private const int RowsAtATime = 256;
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan StandbyPause = TimeSpan.FromMilliseconds(100);
 
     private readonly PublicLog _log;
@@ -148,9 +149,15 @@ public sealed partial class LogKeeper : IAsyncDisposable
 
     private async Task<SignedNote> AskAsync(string? retire, CancellationToken cancellationToken)
     {
-        if (!_state.Keeps && _state.Fault is null)
+        // A process that has just started, or lost its session, is about to.
+        for (var since = System.Diagnostics.Stopwatch.GetTimestamp(); !_state.Keeps && _state.Fault is null;)
         {
-            throw new LogElsewhereException();
+            if (System.Diagnostics.Stopwatch.GetElapsedTime(since) > 2 * _options.LockRetry)
+            {
+                throw new LogElsewhereException();
+            }
+
+            await Task.Delay(StandbyPause / 5, cancellationToken).ConfigureAwait(false);
         }
 
         var request = new Request(retire, new TaskCompletionSource<SignedNote>(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -189,6 +196,7 @@ public sealed partial class LogKeeper : IAsyncDisposable
     {
         var tree = await ContinueAsync(session, cancellationToken).ConfigureAwait(false);
         _state = new LogState(true, tree.Builder.Size, tree.Signed, _state.SignedAt, null, null);
+        // Whether it is known already that there is more to do.
         var behind = false;
         while (true)
         {
@@ -201,6 +209,14 @@ public sealed partial class LogKeeper : IAsyncDisposable
             try
             {
                 behind = await GrowAsync(session, tree, limit: null, cancellationToken).ConfigureAwait(false);
+                if (waiting.Count == 0 && !behind && IsTooSoon(tree))
+                {
+                    // A few events: they wait for others to share the signature with, and are in the tree by then.
+                    await UntilAsync(long.MaxValue, Left(_options.Every) is var left && left < Glance ? left : Glance, cancellationToken).ConfigureAwait(false);
+                    behind = true;
+                    continue;
+                }
+
                 var lsn = await ConfirmedAsync(session, cancellationToken).ConfigureAwait(false);
                 await SignAsync(session, tree, lsn, retire, cancellationToken).ConfigureAwait(false);
             }
@@ -252,8 +268,9 @@ public sealed partial class LogKeeper : IAsyncDisposable
 
         _state = _state with { UnsignedSince = _clock.GetCurrentInstant() };
         await UntilAsync(long.MaxValue, Left(_options.AtMost), cancellationToken).ConfigureAwait(false);
-        await UntilAsync(tree.Signed + _options.Events - 1, Left(_options.Every), cancellationToken).ConfigureAwait(false);
     }
+
+    private bool IsTooSoon(Growing tree) => tree.Builder.Size - tree.Signed is var grown && grown > 0 && grown < _options.Events && Left(_options.Every) > TimeSpan.Zero;
 
     private TimeSpan Left(TimeSpan pause)
     {
@@ -360,7 +377,7 @@ public sealed partial class LogKeeper : IAsyncDisposable
             tree.Signed = last.Size;
         }
 
-        tree.Last = note;
+        tree.Last = last.Size >= tree.Signed ? note : tree.Last;
         tree.OnFile = note;
     }
 
