@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Mbp.Cli.Files;
+using Mbp.Cli.Anchoring;
 using Mbp.Cli.Auditing;
 using Mbp.Cli.Benchmarking;
 using Mbp.Cli.Conformance;
@@ -13,7 +14,7 @@ const int Usage = 2;
 
 var root = new RootCommand("Operates MBP.")
 {
-    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
+    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), AnchorVerb.Create(), KeysVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
 };
 var parsed = root.Parse(args);
 try

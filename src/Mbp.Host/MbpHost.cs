@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Mbp.Domain;
 using Mbp.Host.Accounts;
+using Mbp.Host.Anchoring;
 using Mbp.Host.Audit;
 using Mbp.Host.Demo;
 using Mbp.Host.Markets;
@@ -59,7 +60,7 @@ public static class MbpHost
     {
         ArgumentNullException.ThrowIfNull(options);
         var database = await Database.OpenAsync(options, Console.Error.WriteLine, cancellationToken).ConfigureAwait(false);
-        var host = new RunningHost(Build(options, database), database);
+        var host = new RunningHost(Build(options, database, await ReceiptsAsync(database, cancellationToken).ConfigureAwait(false)), database);
         try
         {
             await host.App.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -74,7 +75,20 @@ public static class MbpHost
         }
     }
 
-    private static WebApplication Build(MbpOptions options, Database database)
+    private static async Task<ReceiptSigner> ReceiptsAsync(Database database, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ReceiptSigner.OfAsync(database.Log, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await database.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static WebApplication Build(MbpOptions options, Database database, ReceiptSigner receipts)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls(options.Urls.Split(';'));
@@ -92,6 +106,8 @@ public static class MbpHost
         services.AddSingleton<ViewCheckpoint>().AddHostedService<ViewKeeper>();
         services.AddSingleton<LiveLedger>().AddHostedService(s => s.GetRequiredService<LiveLedger>());
         services.AddSingleton<StreamMetrics>().AddSingleton<StreamRounds>().AddHostedService(s => s.GetRequiredService<StreamRounds>());
+        services.AddSingleton(receipts).AddSingleton(options.LogKeeper).AddSingleton(LogWorker.MakeKeeper).AddHostedService<LogWorker>();
+        services.AddSingleton<KeyRotation>().AddSingleton<LogMetrics>();
         services.AddSingleton(MakeWriter);
         services.AddSingleton(ProjectionWorker.MakeDaemon).AddHostedService<ProjectionWorker>();
         services.AddSingleton<SubscriptionWorker>().AddHostedService(s => s.GetRequiredService<SubscriptionWorker>()).AddSingleton<SubscriptionMetrics>();
@@ -126,6 +142,7 @@ public static class MbpHost
         app.Services.GetRequiredService<WriterMetrics>();
         app.Services.GetRequiredService<ProjectionMetrics>();
         app.Services.GetRequiredService<SubscriptionMetrics>();
+        app.Services.GetRequiredService<LogMetrics>();
         // Every service here is a singleton: a scope made for each request would hold nothing.
         app.Use((http, next) =>
         {
@@ -135,14 +152,16 @@ public static class MbpHost
         app.UseExceptionHandler();
         app.UseStatusCodePages(StatusPages.WriteAsync);
         app.UseKeys();
-        Map(app);
+        Map(app, options);
         return app;
     }
 
-    private static void Map(WebApplication app)
+    private static void Map(WebApplication app, MbpOptions options)
     {
         app.MapOpenApi("/openapi/{documentName}.json");
         OperationsEndpoints.Map(app);
+        LogEndpoints.Map(app);
+        LedgerEventEndpoints.Map(app, options.EventsForOperatorsOnly);
         var v2 = app.MapGroup("/v2").RequireKey();
         TemplateEndpoints.Map(v2);
         CreateMarketEndpoints.Map(v2);
@@ -163,6 +182,7 @@ public static class MbpHost
         AuditTrailEndpoints.Map(v2);
         ProjectionEndpoints.Map(v2);
         StreamEndpoints.Map(v2);
+        LogOperations.Map(v2);
     }
 
     private static EventFeed MakeFeed(IServiceProvider services) => new(
@@ -172,11 +192,11 @@ public static class MbpHost
     private static LedgerWriter MakeWriter(IServiceProvider services)
     {
         var (options, log) = (services.GetRequiredService<MbpOptions>(), services.GetRequiredService<ILogger<LedgerWriter>>());
-        var feed = services.GetRequiredService<EventFeed>();
+        var (feed, receipts) = (services.GetRequiredService<EventFeed>(), services.GetRequiredService<ReceiptSigner>());
         var writer = new LedgerWriter(
             services.GetRequiredService<IEventStore>(), services.GetRequiredService<EventCatalog>(), services.GetRequiredService<IClock>(),
             options.Urls.Split(';')[0], new WriterOptions(), feed.Committed,
-            new TroubleLog(log).Report);
+            new TroubleLog(log).Report, receipts.Key is null ? null : receipts);
         feed.IsFedHere = () => writer.IsWriter;
         return writer;
     }

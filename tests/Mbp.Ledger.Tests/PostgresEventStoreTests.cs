@@ -145,7 +145,8 @@ public sealed class PostgresEventStoreTests(PostgresFixture database) : EventSto
         }).ToDictionary(leaf => leaf.Position);
         var events = await Store.ReadAllAsync(0, None).AllAsync();
         Assert.Equal(head, events[^1].Position);
-        Assert.Equal(events.Select(e => e.Position), byPosition.Keys.Order());
+        Assert.Equal(Enumerable.Range(1, (int)head).Select(position => (long)position), byPosition.Keys.Order());
+        Assert.All(byPosition.Keys.Except(events.Select(e => e.Position)), position => Assert.Equal("{\"type\":\"void\",\"v\":1}", byPosition[position].Entry));
         foreach (var stored in events)
         {
             var (_, entry, hash, salt) = byPosition[stored.Position];

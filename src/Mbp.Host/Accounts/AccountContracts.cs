@@ -1,9 +1,11 @@
+using Mbp.Host.Anchoring;
+
 namespace Mbp.Host.Accounts;
 
 /// <param name="Id">The account's pseudonymous id.</param>
 public sealed record OpenAccountRequest(string? Id);
 
-public sealed record AccountOpenedResponse(string Id, long Position);
+public sealed record AccountOpenedResponse(string Id, long Position, ReceiptItem? Receipt = null);
 
 /// <param name="Amount">CE$, a decimal string with at most 8 decimals.</param>
 /// <param name="Reason">Why; kept in the ledger.</param>
@@ -55,6 +57,6 @@ public sealed record IssueKeyRequest(IReadOnlyList<string>? Scopes);
 /// <param name="KeyId">Names the key, for revoking it.</param>
 /// <param name="ApiKey">The key itself; shown this once.</param>
 /// <param name="Position">The ledger position of its issue.</param>
-public sealed record IssueKeyResponse(string KeyId, string ApiKey, long Position);
+public sealed record IssueKeyResponse(string KeyId, string ApiKey, long Position, ReceiptItem? Receipt = null);
 
-public sealed record PositionResponse(long Position);
+public sealed record PositionResponse(long Position, ReceiptItem? Receipt = null);

@@ -29,7 +29,7 @@ internal static class AccountEndpoints
         }
 
         var outcome = await commands.SendAsync(http, On(id, at => new OpenAccount(id, at)), request, cancellationToken);
-        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new AccountOpenedResponse(id.Value, outcome.Position));
+        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new AccountOpenedResponse(id.Value, outcome.Position, commands.ReceiptOf(outcome)));
     }
 
     private static async Task<Results<Ok<PositionResponse>, ProblemHttpResult>> GrantAsync(
@@ -45,7 +45,7 @@ internal static class AccountEndpoints
         }
 
         var outcome = await commands.SendAsync(http, On(account, at => new GrantCredits(amount, reason, at)), request, cancellationToken);
-        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new PositionResponse(outcome.Position));
+        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new PositionResponse(outcome.Position, commands.ReceiptOf(outcome)));
     }
 
     private static async Task<Results<Ok<AccountResponse>, StatusCodeHttpResult, ProblemHttpResult>> GetAsync(
@@ -95,7 +95,7 @@ internal static class AccountEndpoints
         }
 
         await InForceAsync(live, outcome, cancellationToken);
-        return TypedResults.Ok(new IssueKeyResponse(keyId, key, outcome.Position));
+        return TypedResults.Ok(new IssueKeyResponse(keyId, key, outcome.Position, commands.ReceiptOf(outcome)));
     }
 
     private static async Task<Results<Ok<PositionResponse>, ProblemHttpResult>> RevokeKeyAsync(
@@ -115,7 +115,7 @@ internal static class AccountEndpoints
         }
 
         await InForceAsync(live, outcome, cancellationToken);
-        return TypedResults.Ok(new PositionResponse(outcome.Position));
+        return TypedResults.Ok(new PositionResponse(outcome.Position, commands.ReceiptOf(outcome)));
     }
 
     // Keys are looked up in the read models: once the answer is out, this host knows the new key, or has forgotten the old one.

@@ -52,7 +52,7 @@ internal static class CreateMarketEndpoints
         return outcome.Rejection is { } rejection
             ? Problems.From(rejection)
             // Of a repeated request, the id that the first one made.
-            : TypedResults.Ok(new MarketCreatedResponse(outcome.Find<MarketCreated>()!.MarketId.Value, outcome.Position));
+            : TypedResults.Ok(new MarketCreatedResponse(outcome.Find<MarketCreated>()!.MarketId.Value, outcome.Position, commands.ReceiptOf(outcome)));
     }
 
     private static Results<Ok<MarketPreviewResponse>, ProblemHttpResult> PreviewAsync(

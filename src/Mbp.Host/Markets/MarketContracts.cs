@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Mbp.Host.Anchoring;
 
 namespace Mbp.Host.Markets;
 
@@ -25,7 +26,7 @@ public sealed record CreateMarketRequest(
     string? Ruleset = null,
     string? Id = null);
 
-public sealed record MarketCreatedResponse(string Id, long Position);
+public sealed record MarketCreatedResponse(string Id, long Position, ReceiptItem? Receipt = null);
 
 /// <summary>What the market would be, with nothing written. <c>funded</c> tells whether the account holds the credits for it now.</summary>
 public sealed record MarketPreviewResponse(
@@ -135,7 +136,7 @@ public sealed record HaltRequest(string? Level = null, string? Reason = null);
 /// <param name="Reason">Why; kept in the ledger.</param>
 public sealed record ReasonRequest(string? Reason = null);
 
-public sealed record MarketStateResponse(string Id, long Position);
+public sealed record MarketStateResponse(string Id, long Position, ReceiptItem? Receipt = null);
 
 public sealed record TemplateItem(
     string Id,
@@ -171,4 +172,4 @@ public sealed record PublishTemplateRequest(
     int? MaxQuestion = null,
     int? MaxOutcomes = null);
 
-public sealed record TemplatePublishedResponse(string Id, int Version, long Position);
+public sealed record TemplatePublishedResponse(string Id, int Version, long Position, ReceiptItem? Receipt = null);

@@ -167,7 +167,7 @@ internal static class MarketEndpoints
         HttpContext http, Commands commands, MarketId market, Operation operation, object body, CancellationToken cancellationToken)
     {
         var outcome = await commands.SendAsync(http, operation, body, cancellationToken);
-        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new MarketStateResponse(market.Value, outcome.Position));
+        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new MarketStateResponse(market.Value, outcome.Position, commands.ReceiptOf(outcome)));
     }
 
     private static EventItem Item(StoredEvent stored)

@@ -71,7 +71,7 @@ internal static class TemplateEndpoints
         // Published like this before: the version that there is.
         var version = outcome.Find<TemplatePublished>()?.Template.Version
             ?? (await live.AtLeastAsync(outcome.Position, TimeSpan.FromSeconds(5), cancellationToken)).Templates[id].Version;
-        return TypedResults.Ok(new TemplatePublishedResponse(id, version, outcome.Position));
+        return TypedResults.Ok(new TemplatePublishedResponse(id, version, outcome.Position, commands.ReceiptOf(outcome)));
     }
 
     private const int MostOutcomes = 16;

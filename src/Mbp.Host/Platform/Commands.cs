@@ -2,13 +2,14 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Mbp.Host.Anchoring;
 using Mbp.Ledger;
 using Mbp.Ledger.Writing;
 
 namespace Mbp.Host.Platform;
 
 /// <summary>Takes a request's command to the writer, with who asks, the trace, and the idempotency key.</summary>
-internal sealed class Commands(LedgerWriter writer)
+internal sealed class Commands(LedgerWriter writer, Database database)
 {
     public const string KeyHeader = "Idempotency-Key";
 
@@ -23,6 +24,9 @@ internal sealed class Commands(LedgerWriter writer)
 
     [ThreadStatic]
     private static Utf8JsonWriter? _json;
+
+    /// <summary>The receipt for what a command wrote, as an answer carries it; null for "already so" and for an answer that is given again.</summary>
+    public ReceiptItem? ReceiptOf(CommandOutcome outcome) => ReceiptItem.Of(outcome.Receipt, database.Log.Origin);
 
     /// <param name="http">The request.</param>
     /// <param name="operation">What is asked.</param>

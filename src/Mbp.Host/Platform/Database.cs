@@ -1,5 +1,6 @@
 using Mbp.Ledger.Postgres;
 using Mbp.Ledger.Postgres.Embedded;
+using Mbp.Ledger.Postgres.Log;
 
 namespace Mbp.Host.Platform;
 
@@ -8,14 +9,17 @@ public sealed class Database : IAsyncDisposable
 {
     private readonly EmbeddedPostgres? _embedded;
 
-    private Database(RoleConnections connections, PostgresEventStore store, OperatorKeys keys, EmbeddedPostgres? embedded) =>
-        (Connections, Store, Keys, _embedded) = (connections, store, keys, embedded);
+    private Database(RoleConnections connections, PostgresEventStore store, OperatorKeys keys, PublicLog log, EmbeddedPostgres? embedded) =>
+        (Connections, Store, Keys, Log, _embedded) = (connections, store, keys, log, embedded);
 
     public RoleConnections Connections { get; }
 
     public PostgresEventStore Store { get; }
 
     public OperatorKeys Keys { get; }
+
+    /// <summary>The public log of the ledger.</summary>
+    public PublicLog Log { get; }
 
     /// <exception cref="PostgresSetupException">Something is missing; the message names it and how to get it.</exception>
     public static async Task<Database> OpenAsync(MbpOptions options, Action<string> say, CancellationToken cancellationToken)
@@ -47,7 +51,8 @@ public sealed class Database : IAsyncDisposable
 
             await Migrations.Ledger.RunAsync(connections.Owner, cancellationToken).ConfigureAwait(false);
             connections.Save(Path.Combine(data, "connections.json"));
-            return new Database(connections, new PostgresEventStore(connections, options.Shard), OperatorKeys.LoadOrCreate(data), embedded);
+            var log = await PublicLog.OpenAsync(connections, LogFolder(data, options), options.LogName, cancellationToken).ConfigureAwait(false);
+            return new Database(connections, new PostgresEventStore(connections, options.Shard), OperatorKeys.LoadOrCreate(data), log, embedded);
         }
         catch
         {
@@ -60,8 +65,21 @@ public sealed class Database : IAsyncDisposable
         }
     }
 
+    // The log of a throw-away database is thrown away with it: its keys and its last head would be another log's the next time.
+    private static string LogFolder(string data, MbpOptions options)
+    {
+        var folder = Path.Combine(data, options.Ephemeral ? "log-ephemeral" : "log");
+        if (options.Ephemeral && Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        return folder;
+    }
+
     public async ValueTask DisposeAsync()
     {
+        await Log.DisposeAsync().ConfigureAwait(false);
         await Store.DisposeAsync().ConfigureAwait(false);
         if (_embedded is not null)
         {

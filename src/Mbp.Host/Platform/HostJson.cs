@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Mbp.Host.Accounts;
+using Mbp.Host.Anchoring;
 using Mbp.Host.Audit;
 using Mbp.Host.Markets;
 using Mbp.Host.Pricing;
@@ -20,7 +21,9 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(AccountResponse))]
 [JsonSerializable(typeof(AuditListResponse))]
 [JsonSerializable(typeof(CandleListResponse))]
+[JsonSerializable(typeof(CheckpointResponse))]
 [JsonSerializable(typeof(ConservationResponse))]
+[JsonSerializable(typeof(ConsistencyResponse))]
 [JsonSerializable(typeof(CreateMarketRequest))]
 [JsonSerializable(typeof(DigestResponse))]
 [JsonSerializable(typeof(EmptyRequest))]
@@ -30,9 +33,11 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(HealthResponse))]
 [JsonSerializable(typeof(IssueKeyRequest))]
 [JsonSerializable(typeof(IssueKeyResponse))]
+[JsonSerializable(typeof(LedgerEventResponse))]
 [JsonSerializable(typeof(LiquidityRequest))]
 [JsonSerializable(typeof(LiquidityResponse))]
 [JsonSerializable(typeof(LiveResponse))]
+[JsonSerializable(typeof(LogKeysResponse))]
 [JsonSerializable(typeof(ManualRequest))]
 [JsonSerializable(typeof(MarketCreatedResponse))]
 [JsonSerializable(typeof(MarketListResponse))]
@@ -51,6 +56,7 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(ResolutionListResponse))]
 [JsonSerializable(typeof(ResolutionResponse))]
 [JsonSerializable(typeof(ResolutionStateResponse))]
+[JsonSerializable(typeof(RotateKeysRequest))]
 [JsonSerializable(typeof(StatementResponse))]
 [JsonSerializable(typeof(StatusResponse))]
 [JsonSerializable(typeof(TemplateListResponse))]

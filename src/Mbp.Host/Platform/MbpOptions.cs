@@ -1,5 +1,6 @@
 using Mbp.Host.Streaming;
 using Mbp.Host.Subscriptions;
+using Mbp.Ledger.Postgres.Log;
 using NodaTime;
 
 namespace Mbp.Host.Platform;
@@ -16,6 +17,8 @@ public sealed record MbpOptions
           --ephemeral            a throw-away database that vanishes with the process
           --demo                 replay the bundled real trade history into markets
           --shard NAME           the ledger's shard (default main)
+          --log-name NAME        whose public log it is, such as mbp.example.org; said once, at the first start
+          --events operators     an event's content (/events) for operators only; public unless told otherwise
           --limits off           no request quotas, for benchmarks and tests
           --flag NAME=on|off     a feature flag, such as mbp.create.by_template=off; may be given again
           --help                 this text
@@ -41,6 +44,15 @@ public sealed record MbpOptions
     public string Shard { get; init; } = "main";
 
     public bool Limits { get; init; } = true;
+
+    /// <summary>Whose public log; null = as at the first start.</summary>
+    public string? LogName { get; init; }
+
+    /// <summary>Whether <c>/events</c> asks for an operator's key.</summary>
+    public bool EventsForOperatorsOnly { get; init; }
+
+    /// <summary>How often the public log is signed. Not on the command line.</summary>
+    public LogKeeperOptions LogKeeper { get; init; } = new();
 
     public IReadOnlyDictionary<string, bool> Flags { get; init; } = KnownFlags;
 
@@ -73,6 +85,8 @@ public sealed record MbpOptions
                 "--ephemeral" => options with { Ephemeral = true },
                 "--demo" => options with { Demo = true },
                 "--shard" => options with { Shard = Value() },
+                "--log-name" => options with { LogName = Value() },
+                "--events" => options with { EventsForOperatorsOnly = Events(Value()) },
                 "--limits" => options with { Limits = OnOff(Value(), name) },
                 "--flag" => options.WithFlag(Value()),
                 "--help" or "-h" => options with { Help = true },
@@ -91,6 +105,13 @@ public sealed record MbpOptions
         urls.Split(';').All(url => Uri.TryCreate(url.Replace("*", "localhost", StringComparison.Ordinal).Replace("+", "localhost", StringComparison.Ordinal), UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https")
             ? urls
             : throw new UsageException($"--urls takes addresses such as http://127.0.0.1:5080, separated by semicolons, not '{urls}'.");
+
+    private static bool Events(string value) => value switch
+    {
+        "operators" => true,
+        "public" => false,
+        _ => throw new UsageException($"--events takes 'operators' or 'public', not '{value}'."),
+    };
 
     private static bool OnOff(string value, string option) => value switch
     {

@@ -1,7 +1,11 @@
+using System.Globalization;
+using Mbp.Host.Anchoring;
 using Mbp.Host.Subscriptions;
+using Mbp.Ledger.Postgres.Log;
 using Mbp.Ledger.Postgres.Reading;
 using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Http.HttpResults;
+using NodaTime;
 
 namespace Mbp.Host.Platform;
 
@@ -24,6 +28,7 @@ public sealed record HealthResponse(bool Ready, IReadOnlyDictionary<string, stri
 /// <param name="Limits"><c>on</c>, or <c>OFF</c> while request quotas are switched off.</param>
 /// <param name="Flags">Feature flags.</param>
 /// <param name="Warnings">What an operator should know at once.</param>
+/// <param name="Log">The public log.</param>
 public sealed record StatusResponse(
     string Shard,
     bool Writer,
@@ -36,7 +41,16 @@ public sealed record StatusResponse(
     int CachedStreams,
     string Limits,
     IReadOnlyDictionary<string, bool> Flags,
-    IReadOnlyList<string> Warnings);
+    IReadOnlyList<string> Warnings,
+    LogStatus Log);
+
+/// <param name="Origin">The public log.</param>
+/// <param name="Keeps">Whether this process keeps it.</param>
+/// <param name="Size">Events in its tree.</param>
+/// <param name="SignedSize">Events under the newest checkpoint of this process.</param>
+/// <param name="AnchorLagSeconds">Since when there are events that no checkpoint covers.</param>
+/// <param name="Halted">Why it is not signed, in a word; absent while it is.</param>
+public sealed record LogStatus(string Origin, bool Keeps, long Size, long SignedSize, double AnchorLagSeconds, string? Halted);
 
 /// <summary>What operators and probes ask: no key needed, nothing secret told.</summary>
 internal static class OperationsEndpoints
@@ -49,7 +63,7 @@ internal static class OperationsEndpoints
         app.MapGet("/metrics", (PrometheusPage page) => TypedResults.Text(page.Render(), "text/plain; version=0.0.4; charset=utf-8")).ExcludeFromDescription();
     }
 
-    private static JsonHttpResult<HealthResponse> Ready(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, Markets.TemplateSeeder templates)
+    private static JsonHttpResult<HealthResponse> Ready(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, LogKeeper log, Markets.TemplateSeeder templates)
     {
         var components = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -64,12 +78,19 @@ internal static class OperationsEndpoints
             components[$"projection:{projection.Name}"] = Stopped(projection);
         }
 
+        components["log"] = log.State switch
+        {
+            { Fault: { } halt } => $"halted ({halt.Kind}): {halt.What}",
+            { Keeps: true } state => string.Create(CultureInfo.InvariantCulture, $"keeping: {state.SignedSize} signed"),
+            _ => "standing by",
+        };
+
         // A standby is ready too: it serves reads, and says who takes commands.
-        var ready = (writer.IsWriter || writer.OtherHolder is not null) && live.Fault is null && live.CaughtUp.IsCompleted && stopped.Count == 0 && templates.Done.IsCompleted;
+        var ready = (writer.IsWriter || writer.OtherHolder is not null) && live.Fault is null && live.CaughtUp.IsCompleted && stopped.Count == 0 && log.State.Fault is null && templates.Done.IsCompleted;
         return TypedResults.Json(new HealthResponse(ready, components), statusCode: ready ? 200 : 503);
     }
 
-    private static Ok<StatusResponse> Status(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, SubscriptionWorker subscriptions, MbpOptions options)
+    private static Ok<StatusResponse> Status(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, SubscriptionWorker subscriptions, LogKeeper log, Database database, IClock clock, MbpOptions options)
     {
         var view = live.Current;
         var warnings = new List<string>();
@@ -85,9 +106,16 @@ internal static class OperationsEndpoints
 
         warnings.AddRange(projections.Statuses.Where(projection => projection.Fault is not null).Select(projection => $"The projection '{projection.Name}' {Stopped(projection)}"));
         warnings.AddRange(subscriptions.Warnings);
+        var state = log.State;
+        if (state.Fault is { } halt)
+        {
+            warnings.Add($"The public log is halted ({halt.Kind}): {halt.What}");
+        }
+
         return TypedResults.Ok(new StatusResponse(
             options.Shard, writer.IsWriter, writer.OtherHolder, writer.Epoch, view.Position, view.MarketsInOrder.Count, view.Accounts.Count,
-            writer.QueueDepth, writer.CachedStreams, options.Limits ? "on" : "OFF", options.Flags, warnings));
+            writer.QueueDepth, writer.CachedStreams, options.Limits ? "on" : "OFF", options.Flags, warnings,
+            new LogStatus(database.Log.Origin, state.Keeps, state.Size, state.SignedSize, Math.Round(LogMetrics.Lag(state, clock), 3), state.Fault?.Kind)));
     }
 
     private static string Stopped(ProjectionStatus projection) =>

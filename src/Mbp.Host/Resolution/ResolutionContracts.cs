@@ -1,3 +1,5 @@
+using Mbp.Host.Anchoring;
+
 namespace Mbp.Host.Resolution;
 
 /// <param name="Value">An outcome's name, a scalar's number, or INVALID to void the market.</param>
@@ -6,7 +8,7 @@ public sealed record ManualRequest(string? Value, string? EvidenceUri);
 
 public sealed record EmptyRequest;
 
-public sealed record ResolutionStateResponse(string Id, string Phase, long Position);
+public sealed record ResolutionStateResponse(string Id, string Phase, long Position, ReceiptItem? Receipt = null);
 
 /// <summary>Where a market's resolution stands.</summary>
 /// <param name="MarketId">The market.</param>
@@ -55,4 +57,4 @@ public sealed record SettlementItem(
 /// <param name="EvidenceUri">What backs it.</param>
 public sealed record TruthRequest(string? Value, string? EvidenceUri);
 
-public sealed record TruthResponse(string Table, string Key, string Value, long Position);
+public sealed record TruthResponse(string Table, string Key, string Value, long Position, ReceiptItem? Receipt = null);

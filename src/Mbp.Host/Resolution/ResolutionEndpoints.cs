@@ -98,7 +98,7 @@ internal static class ResolutionEndpoints
         var operation = Ledger.Writing.Operation.On(
             TruthDecider.Decider, TruthTable.Fold.Of(TruthTable.StreamOf(table)), at => new RecordTruth(key, value, evidence, by, at));
         var outcome = await commands.SendAsync(http, operation, request, cancellationToken);
-        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new TruthResponse(table, key, value, outcome.Position));
+        return outcome.Rejection is { } rejection ? Problems.From(rejection) : TypedResults.Ok(new TruthResponse(table, key, value, outcome.Position, commands.ReceiptOf(outcome)));
     }
 
     private static async Task<Results<Ok<ResolutionResponse>, ProblemHttpResult>> GetAsync(
@@ -125,7 +125,7 @@ internal static class ResolutionEndpoints
         }
 
         var view = await live.AtLeastAsync(outcome.Position, TimeSpan.FromSeconds(5), cancellationToken);
-        return TypedResults.Ok(new ResolutionStateResponse(id, MarketPage.Phase(view.Find(new MarketId(id))!), outcome.Position));
+        return TypedResults.Ok(new ResolutionStateResponse(id, MarketPage.Phase(view.Find(new MarketId(id))!), outcome.Position, commands.ReceiptOf(outcome)));
     }
 
     internal static ResolutionResponse Show(MarketView view)

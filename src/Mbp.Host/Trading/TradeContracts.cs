@@ -1,3 +1,5 @@
+using Mbp.Host.Anchoring;
+
 namespace Mbp.Host.Trading;
 
 /// <summary>A trade. A buy has <c>amount</c> (and may have <c>minShares</c>), a sale has <c>shares</c> (and may have <c>minReturn</c>).</summary>
@@ -21,8 +23,10 @@ public sealed record TradeRequest(
 /// <param name="Fee">The fee, CE$.</param>
 /// <param name="PriceBefore">The traded outcome's marginal price before.</param>
 /// <param name="PriceAfter">The traded outcome's marginal price after.</param>
+/// <param name="Receipt">The log's signed word that the trade was taken in.</param>
 public sealed record TradeResponse(
-    string TradeId, long Position, string At, string Side, string Outcome, string Shares, string Amount, string Fee, string PriceBefore, string PriceAfter);
+    string TradeId, long Position, string At, string Side, string Outcome, string Shares, string Amount, string Fee, string PriceBefore, string PriceAfter,
+    ReceiptItem? Receipt = null);
 
 /// <param name="Op"><c>add</c> or <c>remove</c>.</param>
 /// <param name="Amount">Add: CE$ to provide.</param>
@@ -39,6 +43,7 @@ public sealed record LiquidityRequest(string? Op, string? Amount = null, string?
 /// <param name="Left">Per outcome, shares that the account received.</param>
 /// <param name="Claimed">Fees paid out on the way.</param>
 /// <param name="Position">Its place in the ledger.</param>
+/// <param name="Receipt">The log's signed word that it was taken in.</param>
 public sealed record LiquidityResponse(
     string? Minted,
     IReadOnlyList<string>? Kept,
@@ -47,7 +52,8 @@ public sealed record LiquidityResponse(
     string? Merged,
     IReadOnlyList<string>? Left,
     string Claimed,
-    long Position);
+    long Position,
+    ReceiptItem? Receipt = null);
 
 /// <summary>What a trade would do now, without doing it.</summary>
 /// <param name="Side">As asked.</param>

@@ -60,7 +60,7 @@ internal static class TradeEndpoints
         Telemetry.Trades.Add(1);
         return TypedResults.Ok(new TradeResponse(
             trade.TradeId, outcome.Position, InstantPattern.ExtendedIso.Format(trade.At), Name(trade.Side), trade.Outcome,
-            trade.Shares.ToString(), trade.Amount.ToString(), trade.Fee.ToString(), trade.PriceBefore.ToString(), trade.PriceAfter.ToString()));
+            trade.Shares.ToString(), trade.Amount.ToString(), trade.Fee.ToString(), trade.PriceBefore.ToString(), trade.PriceAfter.ToString(), commands.ReceiptOf(outcome)));
     }
 
     private static async Task<Results<Ok<LiquidityResponse>, ProblemHttpResult>> LiquidityAsync(
@@ -96,9 +96,9 @@ internal static class TradeEndpoints
         var outcome = await commands.SendAsync(http, Operation(market, account, command), request, cancellationToken);
         return outcome.Rejection is { } rejection ? Problems.From(rejection)
             : outcome.Find<LiquidityAdded>() is { } added ? TypedResults.Ok(new LiquidityResponse(
-                added.Minted.ToString(), Texts(added.Kept), Texts(added.Back), null, null, null, added.Claimed.ToString(), outcome.Position))
+                added.Minted.ToString(), Texts(added.Kept), Texts(added.Back), null, null, null, added.Claimed.ToString(), outcome.Position, commands.ReceiptOf(outcome)))
             : outcome.Find<LiquidityRemoved>() is { } removed ? TypedResults.Ok(new LiquidityResponse(
-                null, null, null, Texts(removed.Out), removed.Merged.ToString(), Texts(removed.Left), removed.Claimed.ToString(), outcome.Position))
+                null, null, null, Texts(removed.Out), removed.Merged.ToString(), Texts(removed.Left), removed.Claimed.ToString(), outcome.Position, commands.ReceiptOf(outcome)))
             : throw new InvalidOperationException("A change of liquidity was accepted and none is there.");
     }
 
