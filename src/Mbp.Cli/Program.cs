@@ -1,8 +1,10 @@
 using System.CommandLine;
-using Mbp.Cli.Files;
+using Mbp.Cli.Anchoring;
 using Mbp.Cli.Auditing;
 using Mbp.Cli.Benchmarking;
 using Mbp.Cli.Conformance;
+using Mbp.Cli.Custody;
+using Mbp.Cli.Files;
 using Mbp.Cli.Importing;
 using Mbp.Cli.Markets;
 using Mbp.Cli.Pricing;
@@ -13,7 +15,7 @@ const int Usage = 2;
 
 var root = new RootCommand("Operates MBP.")
 {
-    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
+    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), EraseVerb.Create(), new Command("anchor", "The public log.") { DeepCheckVerb.Create() }, ProjectionsVerb.Create(), BenchVerb.Create(),
 };
 var parsed = root.Parse(args);
 try
