@@ -4,6 +4,7 @@ using Mbp.Cli.Anchoring;
 using Mbp.Cli.Auditing;
 using Mbp.Cli.Benchmarking;
 using Mbp.Cli.Conformance;
+using Mbp.Cli.Custody;
 using Mbp.Cli.Importing;
 using Mbp.Cli.Markets;
 using Mbp.Cli.Pricing;
@@ -14,7 +15,8 @@ const int Usage = 2;
 
 var root = new RootCommand("Operates MBP.")
 {
-    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), AnchorVerb.Create(), KeysVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
+    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), AnchorVerb.Create(), KeysVerb.Create(),
+    EraseVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
 };
 var parsed = root.Parse(args);
 try

@@ -4,6 +4,7 @@ using Mbp.Domain;
 using Mbp.Host.Accounts;
 using Mbp.Host.Anchoring;
 using Mbp.Host.Audit;
+using Mbp.Host.Custody;
 using Mbp.Host.Demo;
 using Mbp.Host.Markets;
 using Mbp.Host.Platform;
@@ -116,6 +117,7 @@ public static class MbpHost
         services.AddSingleton(_ => new TableQueries(database.Connections)).AddSingleton<TableReads>();
         services.AddSingleton<TemplateSeeder>().AddHostedService(s => s.GetRequiredService<TemplateSeeder>());
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
+        services.AddSingleton<ErasureWorker>().AddHostedService(s => s.GetRequiredService<ErasureWorker>());
         if (options.Demo)
         {
             services.AddHostedService<DemoWorker>();
@@ -180,6 +182,7 @@ public static class MbpHost
         StatementEndpoints.Map(v2);
         AuditEndpoints.Map(v2);
         AuditTrailEndpoints.Map(v2);
+        ErasureEndpoints.Map(v2);
         ProjectionEndpoints.Map(v2);
         StreamEndpoints.Map(v2);
         LogOperations.Map(v2);

@@ -47,7 +47,7 @@ internal sealed class EventReader(NpgsqlDataSource pool)
     }
 
     // Bodies travel as jsonb's own bytes, which are UTF-8 text: no string is made of them. What a foreign event lacks reads as empty.
-    private static StoredEvent Read(NpgsqlDataReader reader, Row row) => new(
+    internal static StoredEvent Read(NpgsqlDataReader reader, Row row) => new(
         reader.GetInt64(0),
         StreamId.Parse(row.Name(reader, 1)),
         reader.GetInt64(2),
@@ -63,7 +63,7 @@ internal sealed class EventReader(NpgsqlDataSource pool)
     /// What one row shares with those before it: streams and types recur all the time, ids with the events of one command, headers with nearly all. A
     /// string or an array for each of them would be most of what a long read allocates.
     /// </summary>
-    private sealed class Row
+    internal sealed class Row
     {
         // Ids of the ledger are far shorter. What fills it, or is not ASCII, is read as any other text.
         private readonly byte[] _bytes = new byte[512];

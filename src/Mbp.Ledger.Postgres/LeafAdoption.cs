@@ -73,9 +73,12 @@ internal static class LeafAdoption
         }
         catch (CanonicalJsonException)
         {
-            leaves.Add(stored with { Data = AsText(stored.Data), Headers = AsText(stored.Headers) });
+            leaves.Add(AsText(stored));
         }
     }
+
+    /// <summary>The event as it is committed to where its own body has no canonical form.</summary>
+    internal static StoredEvent AsText(StoredEvent stored) => stored with { Data = AsText(stored.Data), Headers = AsText(stored.Headers) };
 
     private static ReadOnlyMemory<byte> AsText(ReadOnlyMemory<byte> json) => JsonSerializer.SerializeToUtf8Bytes(Encoding.UTF8.GetString(json.Span));
 

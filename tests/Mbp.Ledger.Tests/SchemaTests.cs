@@ -98,6 +98,8 @@ public sealed class SchemaTests(PostgresFixture database) : IClassFixture<Postgr
     [InlineData("UPDATE ledger_outbox SET destination = ''")]
     [InlineData("UPDATE ledger_leaf SET leaves = ''")]
     [InlineData("DELETE FROM ledger_leaf")]
+    [InlineData("UPDATE ledger_salt SET salts = ''")]
+    [InlineData("DELETE FROM ledger_salt")]
     public async Task Not_even_the_superuser_changes_the_past(string sql)
     {
         await AppendAsync(Event(Stream(), 1));
@@ -121,7 +123,12 @@ public sealed class SchemaTests(PostgresFixture database) : IClassFixture<Postgr
     [InlineData(RoleConnections.WriterRole, "UPDATE ledger_command SET hash = ''")]
     [InlineData(RoleConnections.WriterRole, "DELETE FROM ledger_leaf")]
     [InlineData(RoleConnections.WriterRole, "UPDATE ledger_salt SET salts = ''")]
-    [InlineData(RoleConnections.ReaderRole, "SELECT * FROM ledger_salt")]
+    [InlineData(RoleConnections.ProjectorRole, "SELECT * FROM ledger_salt")]
+    [InlineData(RoleConnections.WriterRole, "SELECT ledger_erase(1, ARRAY['reason'])")]
+    [InlineData(RoleConnections.ReaderRole, "SELECT ledger_erase(1, ARRAY['reason'])")]
+    [InlineData(RoleConnections.WriterRole, "INSERT INTO ledger_erasing VALUES (pg_current_xact_id(), 1)")]
+    [InlineData(RoleConnections.VaultRole, "INSERT INTO ledger_erasing VALUES (pg_current_xact_id(), 1)")]
+    [InlineData(RoleConnections.VaultRole, "UPDATE mt_events SET data = '{}'")]
     [InlineData(RoleConnections.WriterRole, "ALTER TABLE mt_events DISABLE TRIGGER ALL")]
     [InlineData(RoleConnections.WriterRole, "CREATE TABLE t (n int)")]
     [InlineData(RoleConnections.ReaderRole, "INSERT INTO mt_streams (id) VALUES ('x')")]

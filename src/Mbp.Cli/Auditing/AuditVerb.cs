@@ -2,6 +2,7 @@ using System.CommandLine;
 using Mbp.Cli.Api;
 using Mbp.Cli.Files;
 using Mbp.Ledger.Postgres;
+using Mbp.Ledger.Postgres.Custody;
 using Mbp.Ledger.Postgres.Embedded;
 
 namespace Mbp.Cli.Auditing;
@@ -23,7 +24,8 @@ internal static class AuditVerb
             var data = host.Data(parsed);
             await using var database = await LedgerAccess.OpenAsync(data, parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
             var live = await LiveDigest.TryGetAsync(host, parsed, cancellationToken).ConfigureAwait(false);
-            var run = new ReplayRun(database.Store, live);
+            await using var leaves = new DeepCheck(database.Connections, database.Store);
+            var run = new ReplayRun(database.Store, leaves, live);
             var head = await database.Store.HeadAsync(cancellationToken).ConfigureAwait(false);
             await Importing.Progress.ShowAsync(
                 "events", Math.Min(head, parsed.GetValue(to) ?? head), () => run.Audit.Position, run.GoAsync(parsed.GetValue(to), cancellationToken)).ConfigureAwait(false);

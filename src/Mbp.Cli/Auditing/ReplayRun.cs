@@ -2,17 +2,19 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Mbp.Cli.Anchoring;
 using Mbp.Domain;
 using Mbp.Domain.Audit;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
 using Mbp.Ledger.Postgres;
+using Mbp.Ledger.Postgres.Custody;
 using Mbp.Ledger.Reading;
 
 namespace Mbp.Cli.Auditing;
 
 /// <summary>One replay: commands in order into the audit, the host's digest compared on the way, and the report.</summary>
-internal sealed class ReplayRun(PostgresEventStore store, LiveDigest? live)
+internal sealed class ReplayRun(PostgresEventStore store, DeepCheck leaves, LiveDigest? live)
 {
     private const string Different = "DIFFERENT from";
 
@@ -24,19 +26,20 @@ internal sealed class ReplayRun(PostgresEventStore store, LiveDigest? live)
 
     public LedgerAudit Audit { get; } = new();
 
-    public bool Holds => Audit.Report.Holds && _unreadable is null && _digest is not Different && !_cutOff;
+    public bool Holds => Audit.Report.Holds && leaves.Report.Holds && _unreadable is null && _digest is not Different && !_cutOff;
 
     public async Task GoAsync(long? to, CancellationToken cancellationToken)
     {
         _watch.Start();
         var catalog = Slices.Catalog();
         _head = await store.HeadAsync(cancellationToken).ConfigureAwait(false);
+        await leaves.PrepareAsync(cancellationToken).ConfigureAwait(false);
         var command = new List<Recorded>();
         try
         {
             // Reading, decoding and auditing go on beside each other; the audit itself is one thread on purpose. A trade's decision rests on what its
             // account did in every other market just before, so markets do not part the work; and the database delivers no faster than it is used here.
-            await foreach (var page in DecodedPages.ReadAsync(store, catalog, 0, _head, cancellationToken).ConfigureAwait(false))
+            await foreach (var page in DecodedPages.ReadAsync(store, catalog, 0, _head, leaves.InspectAsync, cancellationToken).ConfigureAwait(false))
             {
                 foreach (var recorded in page)
                 {
@@ -100,6 +103,14 @@ internal sealed class ReplayRun(PostgresEventStore store, LiveDigest? live)
             text.Append(CultureInfo.InvariantCulture, $"{(faults == 0 ? report.CountOf(check) == 0 ? "none" : "ok" : "FAIL"),-5} {AuditWords.Of(check),-62} {report.CountOf(check),9} checks{(faults == 0 ? "" : $", {faults} faults")}\n");
         }
 
+        var (log, leafFaults) = (leaves.Report, leaves.Report.FaultCount);
+        text.Append(CultureInfo.InvariantCulture, $"{(leafFaults > 0 ? "FAIL" : log.Checks == 0 ? "none" : "ok"),-5} {"leaves: every event and its salt give the log's entry",-62} {log.Checks,9} checks{(leafFaults == 0 ? "" : $", {leafFaults} faults")}\n");
+        text.Append(CultureInfo.InvariantCulture, $"\n{LeafWords.Erased(log)}\n");
+        foreach (var fault in log.Faults.Take(LeafWords.Shown))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\nFAULT at position {fault.Position} (leaves, {fault.Kind}): {fault.What}");
+        }
+
         foreach (var fault in report.Faults)
         {
             text.Append(CultureInfo.InvariantCulture, $"\nFAULT at position {fault.Position} ({fault.Check}): {fault.What}");
@@ -126,6 +137,11 @@ internal sealed class ReplayRun(PostgresEventStore store, LiveDigest? live)
             granted = WideDecimal.Format(Audit.GrantedUnits), accounts = WideDecimal.Format(Audit.AccountUnits), markets = WideDecimal.Format(Audit.MarketUnits),
             readModels = DigestLine(),
             checks = Enum.GetValues<Check>().ToDictionary(c => c.ToString(), Audit.Report.CountOf),
+            leaves = new
+            {
+                checks = leaves.Report.Checks, voids = leaves.Report.Voids, erased = leaves.Report.ErasedCount, erasedPositions = leaves.Report.Erased, faultCount = leaves.Report.FaultCount,
+                faults = leaves.Report.Faults.Select(fault => new { position = fault.Position, kind = fault.Kind.ToString(), what = fault.What }),
+            },
             faults = Audit.Report.Faults, faultCount = Audit.Report.FaultCount, stopped = _unreadable, holds = Holds,
         },
         Importing.ImportReport.Json);

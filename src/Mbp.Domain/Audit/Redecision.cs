@@ -68,7 +68,7 @@ internal static class Redecision
             AnchorKeyAdded e => new AddAnchorKey(e.KeyId, e.Vkey, e.FromSize, e.At),
             AnchorKeyRetired e => new RetireAnchorKey(e.KeyId, e.UntilSize, e.Reason, e.At),
             LogEpochOpened e => new OpenLogEpoch(e.Origin, e.Epoch, e.LastCheckpoint, e.At),
-            PayloadErased e => new ErasePayload(e.Position, e.Stream, e.Type, e.Fields, e.Why, e.At),
+            PayloadErased e => new ErasePayload(e.Position, e.Stream, e.Type, e.Fields, e.RestSha256, e.Why, e.At),
             _ => null,
         };
         return command is null ? (Decision<StreamEvent>?)null : CustodyDecider.Decider.Decide(command, states.Custody).On(LogCustody.Stream);

@@ -82,6 +82,15 @@ public sealed class MarketTape
             : this;
     }
 
+    /// <summary>With an event as it is stored now, its texts erased; the same object where its step is not here or says the same.</summary>
+    public MarketTape Erased(Recorded erased)
+    {
+        ArgumentNullException.ThrowIfNull(erased);
+        return StepOf(erased.Data) is var (what, note) && Steps.FirstOrDefault(step => step.Position == erased.Position) is { } step && step.Note != note
+            ? new MarketTape(_trades, _minutes, _minute, Steps.Replace(step, new TapeStep(step.At, what, note, step.Position)))
+            : this;
+    }
+
     internal static MarketTape Of(IReadOnlyList<TapeTrade> trades, IReadOnlyList<TapeMinute> minutes, ImmutableArray<TapeStep> steps) => new(
         trades.Aggregate(new Newest<TapeTrade>(MostTrades), (tape, trade) => tape.Add(trade)),
         minutes.SkipLast(1).Aggregate(new Newest<TapeMinute>(MostMinutes - 1), (tape, minute) => tape.Add(minute)),

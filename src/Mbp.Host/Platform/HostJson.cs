@@ -4,6 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 using Mbp.Host.Accounts;
 using Mbp.Host.Anchoring;
 using Mbp.Host.Audit;
+using Mbp.Host.Custody;
 using Mbp.Host.Markets;
 using Mbp.Host.Pricing;
 using Mbp.Host.Projections;
@@ -27,6 +28,8 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(CreateMarketRequest))]
 [JsonSerializable(typeof(DigestResponse))]
 [JsonSerializable(typeof(EmptyRequest))]
+[JsonSerializable(typeof(ErasureRequest))]
+[JsonSerializable(typeof(ErasureResponse))]
 [JsonSerializable(typeof(EventListResponse))]
 [JsonSerializable(typeof(GrantRequest))]
 [JsonSerializable(typeof(HaltRequest))]

@@ -14,6 +14,7 @@ internal sealed class LiveLedger(IEventStore store, EventFeed feed, ViewCheckpoi
     private volatile Exception? _fault;
     private TaskCompletionSource _moved = NewSignal();
 
+    private readonly Lock _gate = new();
     private readonly TaskCompletionSource _caughtUp = NewSignal();
 
     public LedgerView Current => _current;
@@ -56,6 +57,22 @@ internal sealed class LiveLedger(IEventStore store, EventFeed feed, ViewCheckpoi
         }
     }
 
+    /// <summary>Takes an event as it is stored now, its texts erased. False where the view does not show them.</summary>
+    public bool Erase(Recorded erased)
+    {
+        lock (_gate)
+        {
+            var view = _folded.Erased(erased);
+            if (ReferenceEquals(view, _folded))
+            {
+                return false;
+            }
+
+            Publish(view);
+            return true;
+        }
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var started = false;
@@ -76,7 +93,11 @@ internal sealed class LiveLedger(IEventStore store, EventFeed feed, ViewCheckpoi
                     ShowFromNowOn();
                 }
 
-                Publish(_folded.Apply(await feed.ReadAsync(_folded.Position, Page, stoppingToken).ConfigureAwait(false)));
+                var events = await feed.ReadAsync(_folded.Position, Page, stoppingToken).ConfigureAwait(false);
+                lock (_gate)
+                {
+                    Publish(_folded.Apply(events));
+                }
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {

@@ -164,6 +164,18 @@ internal sealed class PastStreams(IEventStore store, EventCatalog catalog)
         return (0, MarketView.Empty);
     }
 
+    /// <summary>Lets go of the states of a stream: a text in them was erased.</summary>
+    public void Forget(StreamId stream)
+    {
+        lock (_gate)
+        {
+            _kept.Remove(stream);
+            var left = _oldestFirst.Where(kept => kept.Stream != stream).ToList();
+            _oldestFirst.Clear();
+            left.ForEach(_oldestFirst.Enqueue);
+        }
+    }
+
     private void Keep(StreamId stream, long version, MarketView view)
     {
         lock (_gate)

@@ -13,11 +13,13 @@ namespace Mbp.Host.Platform;
 /// The read models in a file of the data folder, so that a start folds only what came after it. It is a cache and never believed for more: made
 /// by the very same build, packed with a checksum, and of this ledger (its last event is there, at that position and time) or it is passed over.
 /// </summary>
-internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILogger<ViewCheckpoint> log)
+internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILogger<ViewCheckpoint> log) : IDisposable
 {
     // Whatever changes a fold or the shape of a state is another build, and another build has other ids.
     private static readonly string Build = $"{typeof(LedgerView).Module.ModuleVersionId:n}-{typeof(Market).Module.ModuleVersionId:n}";
 
+    // The keeper writes it, and so does an erasure.
+    private readonly SemaphoreSlim _writing = new(1);
     private readonly string _path = Path.Combine(options.Data, "read-models.json.gz");
 
     /// <summary>False where nothing is kept: a throw-away ledger has no second start.</summary>
@@ -25,15 +27,25 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
 
     public async Task SaveAsync(LedgerView view, CancellationToken cancellationToken)
     {
-        var next = $"{_path}.tmp";
-        await using (var file = new FileStream(next, OnlyOurs()))
-        await using (var packed = new GZipStream(file, CompressionLevel.Fastest))
+        await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
         {
-            await JsonSerializer.SerializeAsync(packed, Saved.Of(view), LedgerJson.Options, cancellationToken).ConfigureAwait(false);
-        }
+            var next = $"{_path}.tmp";
+            await using (var file = new FileStream(next, OnlyOurs()))
+            await using (var packed = new GZipStream(file, CompressionLevel.Fastest))
+            {
+                await JsonSerializer.SerializeAsync(packed, Saved.Of(view), LedgerJson.Options, cancellationToken).ConfigureAwait(false);
+            }
 
-        File.Move(next, _path, overwrite: true);
+            File.Move(next, _path, overwrite: true);
+        }
+        finally
+        {
+            _writing.Release();
+        }
     }
+
+    public void Dispose() => _writing.Dispose();
 
     /// <summary>The view to go on from; the empty one where there is no file that can be trusted.</summary>
     public async Task<LedgerView> LoadAsync(CancellationToken cancellationToken)

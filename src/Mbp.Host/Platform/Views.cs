@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Governance.Custody;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
@@ -67,6 +68,20 @@ public sealed record MarketView(
             _ => this,
         };
         return next with { Position = recorded.Position };
+    }
+
+    /// <summary>With an event as it is stored now, its texts erased, in the place of what it was; the same object where none of them shows.</summary>
+    public MarketView Erased(Recorded erased)
+    {
+        ArgumentNullException.ThrowIfNull(erased);
+        var market = (Market, erased.Data) switch
+        {
+            (Domain.Markets.Market.Halted halted, MarketHalted e) when halted.Since == e.At && halted.Reason != e.Reason => halted with { Reason = e.Reason },
+            (Domain.Markets.Market.Closed closed, MarketClosed e) when closed.Reason != e.Reason => closed with { Reason = e.Reason },
+            _ => Market,
+        };
+        var tape = Tape.Erased(erased);
+        return ReferenceEquals(market, Market) && ReferenceEquals(tape, Tape) ? this : this with { Market = market, Tape = tape };
     }
 
     /// <summary>The instant from which the host's clock has something to do here; null = nothing. Work that is under way is due at once.</summary>
@@ -156,6 +171,18 @@ public sealed record LedgerView(
 
     public MarketView? Find(MarketId market) => Markets.GetValueOrDefault(market.Value) is { Market: not Market.Unknown } view ? view : null;
 
+    /// <summary>The position of the last erasure that was announced since this process began; 0 = none.</summary>
+    public long LastErasure { get; init; }
+
+    /// <summary>With an event as it is stored now, its texts erased; the same object where none of them shows.</summary>
+    public LedgerView Erased(Recorded erased)
+    {
+        ArgumentNullException.ThrowIfNull(erased);
+        return erased.Stream.Category == "market" && Markets.TryGetValue(erased.Stream.Key, out var market) && market.Erased(erased) is var now && !ReferenceEquals(market, now)
+            ? this with { Markets = Markets.SetItem(erased.Stream.Key, now) }
+            : this;
+    }
+
     public Account? Find(AccountId account) => Accounts.GetValueOrDefault(account)?.Account;
 
     /// <summary>The view after some events, which must be whole commands and follow <see cref="Position"/>.</summary>
@@ -164,7 +191,7 @@ public sealed record LedgerView(
         ArgumentNullException.ThrowIfNull(events);
         var (markets, accounts, keys, templates, due, order) =
             (Markets.ToBuilder(), Accounts.ToBuilder(), KeysByHash.ToBuilder(), Templates.ToBuilder(), Due.ToBuilder(), MarketsInOrder);
-        var (position, at, granted) = (Position, At, GrantedUnits);
+        var (position, at, granted, lastErasure) = (Position, At, GrantedUnits, LastErasure);
         foreach (var recorded in events)
         {
             // A position may be missing where somebody else appended (a rolled back foreign transaction uses a number up); none may come back.
@@ -185,11 +212,17 @@ public sealed record LedgerView(
                 case "template" when recorded.Data is TemplatePublished published:
                     templates[published.Template.Id] = published.Template;
                     break;
+                case "custody" when recorded.Data is PayloadErased:
+                    lastErasure = recorded.Position;
+                    break;
             }
         }
 
         return new LedgerView(
-            position, at, granted, markets.ToImmutable(), order, accounts.ToImmutable(), keys.ToImmutable(), templates.ToImmutable(), due.ToImmutable());
+            position, at, granted, markets.ToImmutable(), order, accounts.ToImmutable(), keys.ToImmutable(), templates.ToImmutable(), due.ToImmutable())
+        {
+            LastErasure = lastErasure,
+        };
 
         void ApplyToMarket(Recorded recorded)
         {

@@ -41,6 +41,15 @@ internal sealed class FrameRing(int capacity)
         Head = frame.Position;
     }
 
+    /// <summary>Puts the frame in the place of the one that is kept of its position, if one is.</summary>
+    public void Replace(EventFrame frame)
+    {
+        if (After(frame.Position - 1) is var number && number < Next && this[number].Position == frame.Position)
+        {
+            _frames[number % capacity] = frame;
+        }
+    }
+
     /// <summary>The number of the first frame after a position, which is not before <see cref="Floor"/>.</summary>
     public long After(long position)
     {

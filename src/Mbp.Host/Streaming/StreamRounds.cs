@@ -33,6 +33,7 @@ internal sealed class StreamRounds : BackgroundService
     private readonly ILogger<StreamRounds> _log;
     private readonly FrameRing _ring = new(Kept);
     private readonly ConcurrentQueue<StreamClient> _joining = new();
+    private readonly ConcurrentQueue<EventFrame> _erased = new();
     private readonly List<StreamClient> _carried = [];
     private readonly ConcurrentDictionary<StreamClient, bool> _all = new();
     private readonly SemaphoreSlim _readers = new(ReadersAtATime);
@@ -95,6 +96,9 @@ internal sealed class StreamRounds : BackgroundService
             _all.TryRemove(client, out _);
         }
     }
+
+    /// <summary>An event whose texts were erased: nobody is to be given them any more.</summary>
+    public void Replace(Recorded erased) => _erased.Enqueue(EventFrame.Of(erased));
 
     /// <summary>For those who are behind: a few at a time, page by page.</summary>
     public async Task<IReadOnlyList<Recorded>> ReadAsync(EventFeed feed, long after, int most, CancellationToken cancellationToken)
@@ -194,6 +198,7 @@ internal sealed class StreamRounds : BackgroundService
 
     private void Begin()
     {
+        TakeErased();
         _fault = null;
         var known = Math.Max(_feed.Head, _joining.Select(client => client.Cursor).DefaultIfEmpty(0).Max());
         var start = Math.Max(0, known - Prepared);
@@ -238,8 +243,17 @@ internal sealed class StreamRounds : BackgroundService
         }
     }
 
+    private void TakeErased()
+    {
+        while (_erased.TryDequeue(out var frame))
+        {
+            _ring.Replace(frame);
+        }
+    }
+
     private void Round()
     {
+        TakeErased();
         while (_joining.TryDequeue(out var client))
         {
             _carried.Add(client);

@@ -20,14 +20,24 @@ public static class DecodedPages
     /// The events after one position up to another. A page ends anywhere, also within a command. Where an event cannot be read, those before it
     /// still come, and then the exception of <see cref="EventCatalog.Decode(StoredEvent)"/>.
     /// </summary>
+    /// <param name="store">The ledger.</param>
+    /// <param name="catalog">Decodes.</param>
+    /// <param name="after">A position.</param>
+    /// <param name="upTo">The other.</param>
+    /// <param name="inspect">
+    /// Looks at each page as it is stored, on the cores that decode, in no order: every position after the first number up to the second either has an
+    /// event in the list or has none. A page that is delivered has been inspected.
+    /// </param>
+    /// <param name="cancellationToken">Ends it.</param>
     public static async IAsyncEnumerable<IReadOnlyList<Recorded>> ReadAsync(
-        IEventStore store, EventCatalog catalog, long after, long upTo, [EnumeratorCancellation] CancellationToken cancellationToken)
+        IEventStore store, EventCatalog catalog, long after, long upTo, Func<long, long, IReadOnlyList<StoredEvent>, CancellationToken, Task>? inspect,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(store);
         ArgumentNullException.ThrowIfNull(catalog);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var pages = Channel.CreateBounded<Task<Page>>(new BoundedChannelOptions(LookAhead) { SingleReader = true, SingleWriter = true });
-        var reading = Task.Run(() => ReadAsync(store.ReadRangeAsync(after, upTo, stop.Token), catalog, pages.Writer, stop.Token), CancellationToken.None);
+        var reading = Task.Run(() => ReadAsync(store.ReadRangeAsync(after, upTo, stop.Token), DecodeAsync, after, upTo, pages.Writer, stop.Token), CancellationToken.None);
         try
         {
             await foreach (var decoding in pages.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
@@ -47,10 +57,27 @@ public static class DecodedPages
             await stop.CancelAsync().ConfigureAwait(false);
             await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+
+        Task<Page> DecodeAsync(long from, long to, List<StoredEvent> stored) => Task.Run(async () =>
+        {
+            var page = Decode(stored, catalog);
+            if (inspect is not null)
+            {
+                await inspect(from, to, stored, stop.Token).ConfigureAwait(false);
+            }
+
+            return page;
+        });
     }
 
+    /// <summary>As above, with nothing to inspect.</summary>
+    public static IAsyncEnumerable<IReadOnlyList<Recorded>> ReadAsync(
+        IEventStore store, EventCatalog catalog, long after, long upTo, CancellationToken cancellationToken) =>
+        ReadAsync(store, catalog, after, upTo, inspect: null, cancellationToken);
+
     private static async Task ReadAsync(
-        IAsyncEnumerable<StoredEvent> events, EventCatalog catalog, ChannelWriter<Task<Page>> pages, CancellationToken cancellationToken)
+        IAsyncEnumerable<StoredEvent> events, Func<long, long, List<StoredEvent>, Task<Page>> decode, long after, long upTo, ChannelWriter<Task<Page>> pages,
+        CancellationToken cancellationToken)
     {
         Exception? fault = null;
         try
@@ -61,12 +88,13 @@ public static class DecodedPages
                 stored.Add(e);
                 if (stored.Count == PageSize)
                 {
-                    await pages.WriteAsync(Decode(stored, catalog), cancellationToken).ConfigureAwait(false);
+                    await pages.WriteAsync(decode(after, e.Position, stored), cancellationToken).ConfigureAwait(false);
+                    after = e.Position;
                     stored = new List<StoredEvent>(PageSize);
                 }
             }
 
-            await pages.WriteAsync(Decode(stored, catalog), cancellationToken).ConfigureAwait(false);
+            await pages.WriteAsync(decode(after, upTo, stored), cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -79,7 +107,7 @@ public static class DecodedPages
         }
     }
 
-    private static Task<Page> Decode(List<StoredEvent> stored, EventCatalog catalog) => Task.Run(() =>
+    private static Page Decode(List<StoredEvent> stored, EventCatalog catalog)
     {
         var events = new List<Recorded>(stored.Count);
         try
@@ -95,7 +123,7 @@ public static class DecodedPages
         {
             return new Page(events, ExceptionDispatchInfo.Capture(e));
         }
-    });
+    }
 
     private sealed record Page(List<Recorded> Events, ExceptionDispatchInfo? Fault);
 }

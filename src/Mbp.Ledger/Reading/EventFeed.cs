@@ -52,6 +52,15 @@ public sealed class EventFeed(IEventStore store, EventCatalog catalog, int capac
         }
     }
 
+    /// <summary>Takes an event as it is stored now, its texts erased, for the one that is kept in memory.</summary>
+    public void Replace(Recorded erased)
+    {
+        lock (_gate)
+        {
+            _ring.Replace(erased);
+        }
+    }
+
     /// <summary>Follows what others commit, until it is cancelled. A database that is away is waited for.</summary>
     public async Task FollowAsync(CancellationToken cancellationToken)
     {

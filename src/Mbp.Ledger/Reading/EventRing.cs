@@ -46,6 +46,15 @@ internal sealed class EventRing(int capacity)
         return run;
     }
 
+    /// <summary>Puts the event in the place of the one that is kept of its position, if one is.</summary>
+    public void Replace(Recorded e)
+    {
+        if (FirstAfter(e.Position - 1) is var number && number < _next && At(number).Position == e.Position)
+        {
+            _events[number % capacity] = e;
+        }
+    }
+
     private void Add(Recorded e)
     {
         if (_next - _first == capacity)

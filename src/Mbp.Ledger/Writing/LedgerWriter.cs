@@ -121,6 +121,13 @@ public sealed class LedgerWriter : IAsyncDisposable
         return submission.Answer;
     }
 
+    /// <summary>Has a stream's states folded again from the store: a text in them was erased there.</summary>
+    public void Forget(StreamId stream)
+    {
+        _states.Forget(stream);
+        _wake.Call();
+    }
+
     /// <summary>Refuses new commands, commits those that wait, then gives the lease back.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -223,6 +230,7 @@ public sealed class LedgerWriter : IAsyncDisposable
         {
             while (!lease.Lost.IsCancellationRequested)
             {
+                _states.LetGo();
                 await TakeInAsync();
                 Volatile.Write(ref _inHand, pending.Commands + (committing.IsCompleted ? 0 : underWay!.Commands));
                 if (committing.IsCompleted)

@@ -18,6 +18,7 @@ internal class StateCache(IEventStore store, EventCatalog catalog, int capacity)
     private long _batch;
     private long _committed;
     private readonly LinkedList<Entry> _byUse = [];
+    private readonly ConcurrentQueue<StreamId> _toForget = new();
 
     public int Count => _entries.Count;
 
@@ -194,6 +195,30 @@ internal class StateCache(IEventStore store, EventCatalog catalog, int capacity)
             }
 
             node = before;
+        }
+    }
+
+    /// <summary>Has a stream's states read again from the store. May be called from elsewhere than the writer's loop.</summary>
+    public void Forget(StreamId stream) => _toForget.Enqueue(stream);
+
+    /// <summary>Lets go of what is to be forgotten; a stream with events that are not durable yet waits.</summary>
+    public void LetGo()
+    {
+        for (var count = _toForget.Count; count > 0 && _toForget.TryDequeue(out var stream); count--)
+        {
+            if (!_entries.TryGetValue(stream, out var entry))
+            {
+                continue;
+            }
+
+            if (entry.Batch > Volatile.Read(ref _committed))
+            {
+                _toForget.Enqueue(stream);
+                continue;
+            }
+
+            _entries.Remove(stream);
+            _byUse.Remove(entry.Node);
         }
     }
 

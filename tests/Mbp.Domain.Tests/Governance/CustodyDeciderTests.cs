@@ -11,8 +11,8 @@ public sealed class CustodyDeciderTests
     private static readonly AnchorKeyAdded First = new("aaaaaaaa", "vkey-1", 0, Noon);
     private static readonly AnchorKeyAdded Second = new("bbbbbbbb", "vkey-2", 100, Noon);
     private static readonly AnchorKeyRetired FirstEnds = new("aaaaaaaa", 120, "rotation", Noon);
-    private static readonly ErasePayload Erase = new(7, "account-ana", "credits_granted", ["reason"], "request 12", Noon);
-    private static readonly PayloadErased Erased = new(7, "account-ana", "credits_granted", ["reason"], "request 12", Noon);
+    private static readonly ErasePayload Erase = new(7, "account-ana", "credits_granted", ["reason"], "5e5e", "request 12", Noon);
+    private static readonly PayloadErased Erased = new(7, "account-ana", "credits_granted", ["reason"], "5e5e", "request 12", Noon);
 
     private static GivenState<CustodyCommand, CustodyEvent, LogCustody> Given(params CustodyEvent[] events) => GivenEvents.Given(CustodyDecider.Decider, events);
 

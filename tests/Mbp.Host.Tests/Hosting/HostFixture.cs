@@ -57,6 +57,9 @@ public sealed class HostFixture : IAsyncLifetime
         await Host.DisposeAsync();
     }
 
+    /// <summary>After <see cref="StopAsync"/>.</summary>
+    public Task StartAgainAsync() => StartAsync();
+
     private async Task StartAsync(MbpOptions? options = null)
     {
         Host = await MbpHost.StartAsync(options ?? Options, CancellationToken.None);

@@ -11,5 +11,5 @@ public sealed record RetireAnchorKey(string KeyId, long UntilSize, string? Reaso
 
 public sealed record OpenLogEpoch(string Origin, int Epoch, string LastCheckpoint, Instant At) : CustodyCommand;
 
-/// <summary>Stream and type are those of the event at the position: the ledger says them, nobody chooses them.</summary>
-public sealed record ErasePayload(long Position, string Stream, string Type, EquatableArray<string> Fields, string Why, Instant At) : CustodyCommand;
+/// <summary>Stream, type and what is left are those of the event at the position: the ledger says them, nobody chooses them.</summary>
+public sealed record ErasePayload(long Position, string Stream, string Type, EquatableArray<string> Fields, string RestSha256, string Why, Instant At) : CustodyCommand;

@@ -63,6 +63,6 @@ public static class CustodyDecider
         // What is erased already is not erased again; and every field has one event that speaks for it.
         var erased = custody.ErasedAt(c.Position);
         var fields = c.Fields.Except(erased).Order(StringComparer.Ordinal).ToList();
-        return fields.Count == 0 ? [] : [new PayloadErased(c.Position, c.Stream, c.Type, [.. fields], c.Why, c.At)];
+        return fields.Count == 0 ? [] : [new PayloadErased(c.Position, c.Stream, c.Type, [.. fields], c.RestSha256, c.Why, c.At)];
     }
 }

@@ -30,6 +30,10 @@ public sealed record LogEpochOpened(string Origin, int Epoch, string LastCheckpo
 /// <param name="Stream">Its stream.</param>
 /// <param name="Type">Its wire name.</param>
 /// <param name="Fields">The names of the texts, as in its body.</param>
+/// <param name="RestSha256">
+/// What is left, so that nothing else can change under the cover of an erasure: SHA-256, hex, of the canonical JSON of <c>{"data":...,"headers":...}</c>
+/// with <c>[erased]</c> in these texts' places.
+/// </param>
 /// <param name="Why">On whose request, under which rule: never what was erased.</param>
 /// <param name="At">When.</param>
-public sealed record PayloadErased(long Position, string Stream, string Type, EquatableArray<string> Fields, string Why, Instant At) : CustodyEvent;
+public sealed record PayloadErased(long Position, string Stream, string Type, EquatableArray<string> Fields, string RestSha256, string Why, Instant At) : CustodyEvent;

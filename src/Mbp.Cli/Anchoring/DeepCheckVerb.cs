@@ -1,0 +1,70 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Mbp.Cli.Api;
+using Mbp.Cli.Auditing;
+using Mbp.Ledger.Postgres.Custody;
+
+namespace Mbp.Cli.Anchoring;
+
+/// <summary><c>mbp anchor deep-check</c>: every stored event and its salt give the entry that the public log has of it.</summary>
+internal static class DeepCheckVerb
+{
+    public static Command Create()
+    {
+        var from = new Option<long>("--from") { Description = "The first position.", DefaultValueFactory = _ => 1 };
+        var to = new Option<long?>("--to") { Description = "The last position; the ledger's head otherwise." };
+        var postgres = new Option<string?>("--postgres") { Description = "The database, where it is not the data folder's." };
+        var json = new Option<bool>("--json") { Description = "One JSON object." };
+        var host = new HostConnection();
+        var verb = new Command("deep-check", "Holds every stored event, with its salt, to its entry in the public log and that to its hash.") { from, to, postgres, json };
+        host.AddTo(verb);
+        verb.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var database = await LedgerAccess.OpenAsync(host.Data(parsed), parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
+            await using var check = new DeepCheck(database.Connections, database.Store);
+            var head = await database.Store.HeadAsync(cancellationToken).ConfigureAwait(false);
+            var (after, upTo) = (Math.Max(0, parsed.GetValue(from) - 1), Math.Min(head, parsed.GetValue(to) ?? head));
+            var watch = Stopwatch.StartNew();
+            await Importing.Progress.ShowAsync("events", Math.Max(0, upTo - after), () => check.Position, check.RunAsync(after, upTo, cancellationToken)).ConfigureAwait(false);
+            var speed = Math.Round(check.Report.Checks / Math.Max(watch.Elapsed.TotalSeconds, 0.001));
+            await parsed.InvocationConfiguration.Output.WriteLineAsync(parsed.GetValue(json) ? ToJson(check.Report, speed) : ToText(check.Report, speed)).ConfigureAwait(false);
+            return check.Report.Holds ? 0 : 1;
+        });
+        return verb;
+    }
+
+    private static string ToText(DeepCheckReport report, double speed)
+    {
+        var text = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"leaves     {report.Checks} checks, {speed:0} events/s; {report.Voids} void\n{LeafWords.Erased(report)}"));
+        foreach (var fault in report.Faults.Take(LeafWords.Shown))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\nFAULT at position {fault.Position} ({fault.Kind}): {fault.What}");
+        }
+
+        return text.Append(report.Holds ? "\nwhat is stored is what the log committed to" : string.Create(CultureInfo.InvariantCulture, $"\nWHAT IS STORED IS NOT WHAT THE LOG COMMITTED TO: {report.FaultCount} faults")).ToString();
+    }
+
+    private static string ToJson(DeepCheckReport report, double speed) => JsonSerializer.Serialize(
+        new
+        {
+            checks = report.Checks, eventsPerSecond = speed, voids = report.Voids, erased = report.ErasedCount, erasedPositions = report.Erased,
+            faults = report.Faults.Select(fault => new { position = fault.Position, kind = fault.Kind.ToString(), what = fault.What }), faultCount = report.FaultCount, holds = report.Holds,
+        },
+        Importing.ImportReport.Json);
+}
+
+/// <summary>How a deep check is told, here and in a replay.</summary>
+internal static class LeafWords
+{
+    /// <summary>More faults than this are counted.</summary>
+    public const int Shown = 20;
+
+    public static string Erased(DeepCheckReport report) => report.ErasedCount == 0
+        ? "erased     none"
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"erased     {report.ErasedCount} events have lost a text; at {string.Join(", ", report.Erased.Take(Shown))}{(report.ErasedCount > Shown ? ", ..." : "")}\n           taken on trust there: that the rest of the body and the headers were so before the erasure; since then its event holds them");
+}
