@@ -1,19 +1,23 @@
 using System.CommandLine;
-using Mbp.Cli.Files;
+using Mbp.Cli.Anchoring;
 using Mbp.Cli.Auditing;
 using Mbp.Cli.Benchmarking;
 using Mbp.Cli.Conformance;
+using Mbp.Cli.Files;
 using Mbp.Cli.Importing;
 using Mbp.Cli.Markets;
 using Mbp.Cli.Pricing;
 using Mbp.Cli.Projections;
+using Mbp.Cli.Witness;
 
 // Exit codes: 0 = done, or the check holds; 1 = the check found a fault; 2 = usage or environment.
 const int Usage = 2;
 
+var anchor = new Command("anchor", "The public log, and where its checkpoints are left.");
+AnchorSubcommands.AddTo(anchor);
 var root = new RootCommand("Operates MBP.")
 {
-    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
+    MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(), anchor, WitnessVerb.Create(),
 };
 var parsed = root.Parse(args);
 try

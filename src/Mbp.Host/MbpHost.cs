@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Mbp.Domain;
 using Mbp.Host.Accounts;
+using Mbp.Host.Anchoring;
 using Mbp.Host.Audit;
 using Mbp.Host.Demo;
 using Mbp.Host.Markets;
@@ -100,6 +101,7 @@ public static class MbpHost
         services.AddSingleton(_ => new TableQueries(database.Connections)).AddSingleton<TableReads>();
         services.AddSingleton<TemplateSeeder>().AddHostedService(s => s.GetRequiredService<TemplateSeeder>());
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
+        services.AddAnchoring(options);
         if (options.Demo)
         {
             services.AddHostedService<DemoWorker>();
@@ -126,6 +128,7 @@ public static class MbpHost
         app.Services.GetRequiredService<WriterMetrics>();
         app.Services.GetRequiredService<ProjectionMetrics>();
         app.Services.GetRequiredService<SubscriptionMetrics>();
+        app.Services.GetRequiredService<AnchoringMetrics>();
         // Every service here is a singleton: a scope made for each request would hold nothing.
         app.Use((http, next) =>
         {
