@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Runtime.Versioning;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Mbp.Host.Anchoring;
@@ -13,6 +14,7 @@ using NodaTime;
 namespace Mbp.Host.Tests.Anchoring;
 
 /// <summary>Each kind of anchor publishes and verifies; a checkpoint or a receipt that was changed does not.</summary>
+[UnsupportedOSPlatform("windows")]
 public sealed class AnchorTests(PostgresFixture database) : IClassFixture<PostgresFixture>, IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("mbp-anchors-").FullName;

@@ -67,6 +67,6 @@ public sealed partial class GitAnchor(GitRepository repository, string gate, str
 
     private static string? Message(string tag) => tag.IndexOf("\n\n", StringComparison.Ordinal) is >= 0 and var border ? tag[(border + 2)..] : null;
 
-    [GeneratedRegex(@"\A[A-Za-z0-9](\.?[A-Za-z0-9_-]+)*\z")]
+    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*\z")]
     private static partial Regex GateName();
 }

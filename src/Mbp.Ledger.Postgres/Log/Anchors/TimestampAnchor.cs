@@ -61,9 +61,18 @@ public sealed class TimestampAnchor(Uri authority, X509Certificate2Collection tr
             return Verdict.Bad("The receipt is no RFC 3161 token.");
         }
 
-        if (!token.VerifySignatureForData(Encoding.UTF8.GetBytes(checkpoint.Note), out var signer, trusted))
+        X509Certificate2? signer;
+        try
         {
-            return Verdict.Bad("The time stamp is not one of this checkpoint, or its signature is not good.");
+            // The signer's certificate is the one in the token: with another to try, a damaged one would pass.
+            if (!token.VerifySignatureForData(Encoding.UTF8.GetBytes(checkpoint.Note), out signer))
+            {
+                return Verdict.Bad("The time stamp is not one of this checkpoint, or its signature is not good.");
+            }
+        }
+        catch (CryptographicException e)
+        {
+            return Verdict.Bad($"The receipt's certificates cannot be read: {e.Message}");
         }
 
         return trusted.Any(known => known.RawDataMemory.Span.SequenceEqual(signer.RawDataMemory.Span)) || Hangs(signer, token)
