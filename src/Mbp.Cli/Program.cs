@@ -1,14 +1,15 @@
 using System.CommandLine;
-using Mbp.Cli.Files;
 using Mbp.Cli.Anchoring;
 using Mbp.Cli.Auditing;
 using Mbp.Cli.Benchmarking;
 using Mbp.Cli.Conformance;
 using Mbp.Cli.Custody;
+using Mbp.Cli.Files;
 using Mbp.Cli.Importing;
 using Mbp.Cli.Markets;
 using Mbp.Cli.Pricing;
 using Mbp.Cli.Projections;
+using Mbp.Cli.Witness;
 
 // Exit codes: 0 = done, or the check holds; 1 = the check found a fault; 2 = usage or environment.
 const int Usage = 2;
@@ -16,7 +17,7 @@ const int Usage = 2;
 var root = new RootCommand("Operates MBP.")
 {
     MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), AnchorVerb.Create(), KeysVerb.Create(),
-    EraseVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
+    EraseVerb.Create(), WitnessVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
 };
 var parsed = root.Parse(args);
 try

@@ -118,6 +118,7 @@ public static class MbpHost
         services.AddSingleton<TemplateSeeder>().AddHostedService(s => s.GetRequiredService<TemplateSeeder>());
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
         services.AddSingleton<ErasureWorker>().AddHostedService(s => s.GetRequiredService<ErasureWorker>());
+        services.AddAnchoring(options);
         if (options.Demo)
         {
             services.AddHostedService<DemoWorker>();
@@ -145,6 +146,7 @@ public static class MbpHost
         app.Services.GetRequiredService<ProjectionMetrics>();
         app.Services.GetRequiredService<SubscriptionMetrics>();
         app.Services.GetRequiredService<LogMetrics>();
+        app.Services.GetRequiredService<AnchoringMetrics>();
         // Every service here is a singleton: a scope made for each request would hold nothing.
         app.Use((http, next) =>
         {

@@ -13,7 +13,9 @@ namespace Mbp.Cli.Anchoring;
 /// <summary><c>mbp anchor ...</c>: the public log. <c>status</c> and <c>rebuild --check</c> speak with the database alone, so they work while no host runs.</summary>
 internal static class AnchorVerb
 {
-    public static Command Create() => new("anchor", "The ledger as a public log: its checkpoints and its tree.") { Status(), Sign(), Rebuild(), DeepCheckVerb.Create() };
+    public static Command Create() => new("anchor", "The ledger as a public log: its checkpoints and its tree.") {
+        Status(), Sign(), Rebuild(), DeepCheckVerb.Create(), PublishVerb.Create(), VerifyVerb.Create(), FilesVerb.Create(),
+    };
 
     private static Command Status()
     {

@@ -20,6 +20,9 @@ public sealed record MbpOptions
           --log-name NAME        whose public log it is, such as mbp.example.org; said once, at the first start
           --events operators     an event's content (/events) for operators only; public unless told otherwise
           --limits off           no request quotas, for benchmarks and tests
+          --witness URL=VKEY     a witness that signs the log's checkpoints; may be given again
+          --log-policy FILE      the witnesses of a C2SP tlog-policy file that have URLs
+          --anchor KIND=PLACE    where else checkpoints are left, such as folder=DIR,every=10m; may be given again
           --flag NAME=on|off     a feature flag, such as mbp.create.by_template=off; may be given again
           --help                 this text
         """;
@@ -56,6 +59,15 @@ public sealed record MbpOptions
 
     public IReadOnlyDictionary<string, bool> Flags { get; init; } = KnownFlags;
 
+    /// <summary>Witnesses, each <c>URL=VKEY</c>.</summary>
+    public IReadOnlyList<string> Witnesses { get; init; } = [];
+
+    /// <summary>A C2SP tlog-policy file whose witnesses with URLs are asked, too.</summary>
+    public string? LogPolicy { get; init; }
+
+    /// <summary>Anchors, as <c>AnchorSetting</c> reads them; those in <c>log/anchors</c> of the data folder come on top.</summary>
+    public IReadOnlyList<string> Anchors { get; init; } = [];
+
     public bool Help { get; init; }
 
     /// <summary>The one clock of the process. Not on the command line: only a test tells the host another time.</summary>
@@ -88,6 +100,9 @@ public sealed record MbpOptions
                 "--log-name" => options with { LogName = Value() },
                 "--events" => options with { EventsForOperatorsOnly = Events(Value()) },
                 "--limits" => options with { Limits = OnOff(Value(), name) },
+                "--witness" => options with { Witnesses = [.. options.Witnesses, Value()] },
+                "--log-policy" => options with { LogPolicy = Value() },
+                "--anchor" => options with { Anchors = [.. options.Anchors, Value()] },
                 "--flag" => options.WithFlag(Value()),
                 "--help" or "-h" => options with { Help = true },
                 _ => throw new UsageException($"There is no option '{name}'."),
