@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Mbp.Cli.Anchoring;
 using Mbp.Cli.Files;
 using Mbp.Cli.Auditing;
 using Mbp.Cli.Benchmarking;
@@ -14,6 +15,7 @@ const int Usage = 2;
 var root = new RootCommand("Operates MBP.")
 {
     MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
+    new Command("anchor", "The public log.") { ExportVerb.Create() },
 };
 var parsed = root.Parse(args);
 try
