@@ -1,4 +1,5 @@
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Governance.Custody;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
@@ -19,6 +20,7 @@ public static class Slices
         PricingSlice.Slice,
         ResolutionSlice.Slice,
         SettlementSlice.Slice,
+        CustodySlice.Slice,
     ];
 
     /// <summary>The catalogue of every event that this build reads and writes.</summary>

@@ -7,7 +7,8 @@ namespace Mbp.Ledger.Postgres;
 
 /// <summary>
 /// Makes the leaves of events that were not appended by this store's commit: a Marten's, and those from before there were leaves. Done while
-/// a new lease is taken, so that every commit finds the log complete up to itself.
+/// a new lease is taken, so that every commit finds the log complete up to itself. A position that a foreign transaction used up for nothing gets
+/// a void entry: an event's leaf is always at its position.
 /// </summary>
 internal static class LeafAdoption
 {
@@ -28,24 +29,37 @@ internal static class LeafAdoption
             return;
         }
 
-        var (leaves, first, last) = (new LeafBatch.Builder(), 0L, 0L);
+        var (leaves, first, next) = (new LeafBatch.Builder(), covered + 1, covered + 1);
         await foreach (var stored in events.RangeAsync(covered, head, cancellationToken).ConfigureAwait(false))
         {
-            // A row covers positions without a gap; where a foreign transaction used a number up, the next row begins after it.
-            if (last > 0 && (stored.Position != last + 1 || stored.Position - first == AtATime))
-            {
-                await WriteAsync(session, epoch, first, last, leaves.Build(), cancellationToken).ConfigureAwait(false);
-                (leaves, last) = (new LeafBatch.Builder(), 0);
-            }
-
-            first = last == 0 ? stored.Position : first;
-            last = stored.Position;
+            await FillAsync(stored.Position).ConfigureAwait(false);
             Add(leaves, stored);
+            await AddedAsync().ConfigureAwait(false);
         }
 
-        if (last > 0)
+        await FillAsync(head + 1).ConfigureAwait(false);
+        if (next > first)
         {
-            await WriteAsync(session, epoch, first, last, leaves.Build(), cancellationToken).ConfigureAwait(false);
+            await WriteAsync(session, epoch, first, next - 1, leaves.Build(), cancellationToken).ConfigureAwait(false);
+        }
+
+        async Task FillAsync(long position)
+        {
+            while (next < position)
+            {
+                leaves.AddVoid();
+                await AddedAsync().ConfigureAwait(false);
+            }
+        }
+
+        async Task AddedAsync()
+        {
+            next++;
+            if (next - first == AtATime)
+            {
+                await WriteAsync(session, epoch, first, next - 1, leaves.Build(), cancellationToken).ConfigureAwait(false);
+                (leaves, first) = (new LeafBatch.Builder(), next);
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Governance.Custody;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
@@ -76,6 +77,9 @@ public sealed class AuditStates
 
     public IReadOnlyDictionary<AccountId, Account> Accounts => _accounts;
 
+    /// <summary>The public log's keys, and what was erased from the ledger.</summary>
+    public LogCustody Custody { get; private set; } = LogCustody.Initial;
+
     public MarketStates Market(MarketId id) => _markets.GetValueOrDefault(id.Value) ?? MarketStates.Initial;
 
     public Account Account(AccountId id) => _accounts.GetValueOrDefault(id) ?? Domain.Accounts.Account.Initial;
@@ -120,6 +124,9 @@ public sealed class AuditStates
                 break;
             case "truth":
                 _truth[key] = TruthTable.Fold.Apply(Truth(key), @event);
+                break;
+            case "custody":
+                Custody = LogCustody.Fold.Apply(Custody, @event);
                 break;
         }
     }

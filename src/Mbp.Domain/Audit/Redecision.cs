@@ -1,5 +1,6 @@
 using System.Globalization;
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Governance.Custody;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
@@ -34,6 +35,7 @@ internal static class Redecision
                 "truth" when recorded.Data is TruthRecorded e =>
                     TruthDecider.Decider.Decide(new RecordTruth(e.Key, e.Value, e.EvidenceUri, e.By, e.At), states.Truth(stream.Key)).On(recorded.Stream),
                 "account" => OfAccount(new AccountId(stream.Key), recorded.Data, states),
+                "custody" => OfCustody(recorded.Data, states),
                 _ => (Decision<StreamEvent>?)null,
             };
             if (decision is not null)
@@ -57,6 +59,19 @@ internal static class Redecision
             _ => null,
         };
         return command is null ? (Decision<StreamEvent>?)null : AccountDecider.Decider.Decide(command, states.Account(id)).On(id.Stream);
+    }
+
+    private static Decision<StreamEvent>? OfCustody(object @event, AuditStates states)
+    {
+        CustodyCommand? command = @event switch
+        {
+            AnchorKeyAdded e => new AddAnchorKey(e.KeyId, e.Vkey, e.FromSize, e.At),
+            AnchorKeyRetired e => new RetireAnchorKey(e.KeyId, e.UntilSize, e.Reason, e.At),
+            LogEpochOpened e => new OpenLogEpoch(e.Origin, e.Epoch, e.LastCheckpoint, e.At),
+            PayloadErased e => new ErasePayload(e.Position, e.Stream, e.Type, e.Fields, e.Why, e.At),
+            _ => null,
+        };
+        return command is null ? (Decision<StreamEvent>?)null : CustodyDecider.Decider.Decide(command, states.Custody).On(LogCustody.Stream);
     }
 
     private static Decision<StreamEvent>? OfMarket(

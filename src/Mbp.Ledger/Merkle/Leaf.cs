@@ -25,6 +25,12 @@ public static class Leaf
 
     private const int CommitmentSize = 44;
 
+    /// <summary>
+    /// The entry of a position that no event has: a foreign transaction took the number and was rolled back. It has no <c>id</c>, so it can be
+    /// taken for no event's.
+    /// </summary>
+    public static ReadOnlySpan<byte> Void => "{\"type\":\"void\",\"v\":1}"u8;
+
     /// <summary>Writes the entry of an event that is about to be stored; it needs no position, and so no lock.</summary>
     /// <returns>The entry's leaf hash.</returns>
     /// <inheritdoc cref="Write(StoredEvent, ReadOnlySpan{byte}, IBufferWriter{byte}, string)"/>

@@ -92,6 +92,15 @@ public sealed class LeafBatch
         /// <inheritdoc cref="Leaf.Write(StoredEvent, ReadOnlySpan{byte}, IBufferWriter{byte}, string)" path="/exception"/>
         public void Add(StoredEvent @event) => Add(new Leaf.Facts(@event, Leaf.DefaultTenant));
 
+        /// <summary>Adds the entry of a position that no event has, so that every position has a leaf.</summary>
+        public void AddVoid()
+        {
+            var (start, count) = (Length, _entries.Count);
+            Reserve(start, LengthSize + Leaf.Void.Length, count);
+            Leaf.Void.CopyTo(_leaves.AsSpan(start + LengthSize));
+            Put(start, Leaf.Void.Length);
+        }
+
         /// <summary>Forgets the entries after the first <paramref name="count"/>.</summary>
         public void Truncate(int count) => _entries.RemoveRange(count, _entries.Count - count);
 
@@ -117,9 +126,16 @@ public sealed class LeafBatch
         private void Add(in Leaf.Facts facts)
         {
             var (start, count) = (Length, _entries.Count);
-            if (_leaves.Length - start < LengthSize + facts.MaxLength)
+            Reserve(start, LengthSize + facts.MaxLength, count);
+            Put(start, Leaf.Encode(facts, _salts.AsSpan(count * Leaf.SaltSize, Leaf.SaltSize), _leaves.AsSpan(start + LengthSize)));
+        }
+
+        // Room for one more entry and its salt.
+        private void Reserve(int start, int size, int count)
+        {
+            if (_leaves.Length - start < size)
             {
-                Array.Resize(ref _leaves, Math.Max(2 * _leaves.Length, start + LengthSize + facts.MaxLength));
+                Array.Resize(ref _leaves, Math.Max(2 * _leaves.Length, start + size));
             }
 
             if (_salts.Length == count * Leaf.SaltSize)
@@ -127,11 +143,12 @@ public sealed class LeafBatch
                 Array.Resize(ref _salts, 2 * _salts.Length);
                 RandomNumberGenerator.Fill(_salts.AsSpan(count * Leaf.SaltSize));
             }
+        }
 
-            var entry = _leaves.AsSpan(start + LengthSize);
-            var length = Leaf.Encode(facts, _salts.AsSpan(count * Leaf.SaltSize, Leaf.SaltSize), entry);
+        private void Put(int start, int length)
+        {
             BinaryPrimitives.WriteUInt16BigEndian(_leaves.AsSpan(start), (ushort)length);
-            _entries.Add((start + LengthSize + length, MerkleTree.LeafHash(entry[..length])));
+            _entries.Add((start + LengthSize + length, MerkleTree.LeafHash(_leaves.AsSpan(start + LengthSize, length))));
         }
     }
 

@@ -18,18 +18,22 @@ internal class BatchCommitter(
         }
 
         long position;
+        BatchReceipts? receipts = null;
         try
         {
             // The callers' patience ends with the deadline. A connection that hangs is cut then, and the ledger itself is asked.
             using var patience = options.Time.CreateTimer(static lease => ((Lease)lease!).Abort(), lease, options.Deadline, Timeout.InfiniteTimeSpan);
-            position = await store.AppendAsync(lease, pending.ToBatch());
+            var appending = store.AppendAsync(lease, pending.ToBatch());
+            // While the database works. If the commit fails, nobody ever sees the signature.
+            receipts = Sign(pending);
+            position = await appending;
         }
         catch (Exception e) when (e is not (StoreUnavailableException or FencedException or ConcurrencyException or ArgumentException))
         {
             // An unknown outcome, or a failure that nobody foresaw, which is one too.
             trouble(e, "The writer asks the ledger whether the batch is there.");
             await leave();
-            await SettleUnknownAsync(pending);
+            await SettleUnknownAsync(pending, receipts);
             throw;
         }
         catch (StoreUnavailableException e)
@@ -53,14 +57,14 @@ internal class BatchCommitter(
             throw;
         }
 
-        Publish(pending, position);
+        Publish(pending, position, receipts);
     }
 
     /// <summary>
     /// The commit was sent and no answer came. A new lease fences off the old connection, so after it the batch is either there for good or
     /// never will be; its last event's id (or, without events, its keys) tells which.
     /// </summary>
-    private async Task SettleUnknownAsync(PendingBatch pending)
+    private async Task SettleUnknownAsync(PendingBatch pending, BatchReceipts? receipts)
     {
         for (var patience = options.Time.GetUtcNow() + options.Deadline; options.Time.GetUtcNow() < patience;)
         {
@@ -79,7 +83,7 @@ internal class BatchCommitter(
             switch (isThere)
             {
                 case true:
-                    Publish(pending, pending.LastPosition);
+                    Publish(pending, pending.LastPosition, receipts);
                     return;
                 case false:
                     pending.Fail(new LedgerBusyException("The commit was lost; nothing was written. Try again."));
@@ -113,7 +117,7 @@ internal class BatchCommitter(
         return false;
     }
 
-    private void Publish(PendingBatch pending, long position)
+    private void Publish(PendingBatch pending, long position, BatchReceipts? receipts)
     {
         // Read models first: whoever is answered may read at once.
         var recorded = pending.Record(position);
@@ -127,22 +131,22 @@ internal class BatchCommitter(
             trouble(e, "The read models did not take a commit over.");
         }
 
-        pending.Complete(recorded, Sign(pending, position));
+        pending.Complete(recorded, receipts);
         foreach (var snapshot in pending.Snapshots)
         {
             _ = Task.Factory.StartNew(() => SaveAsync(snapshot), CancellationToken.None, TaskCreationOptions.DenyChildAttach, _beside);
         }
     }
 
-    private BatchReceipts? Sign(PendingBatch pending, long position)
+    private BatchReceipts? Sign(PendingBatch pending)
     {
         try
         {
-            return pending.Sign(signer, position);
+            return pending.Sign(signer);
         }
         catch (Exception e)
         {
-            // The events are durable, and that is what was asked. A caller without a receipt can still have a proof from the log.
+            // That the events become durable is what was asked. A caller without a receipt can still have a proof from the log.
             trouble(e, "A batch was answered without receipts.");
             return null;
         }

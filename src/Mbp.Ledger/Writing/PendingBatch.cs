@@ -100,9 +100,9 @@ internal sealed class PendingBatch(long number, long head, LeafBatch.Builder lea
         return _batch = new Batch(_events, _commands, []) { Leaves = leaves.Build() };
     }
 
-    /// <summary>Signs the batch, whose last event is at <paramref name="position"/>; without a signer or events there is nothing to sign.</summary>
-    public BatchReceipts? Sign(IBatchSigner? signer, long position) =>
-        signer is null || _batch is null || _events.Count == 0 ? null : new BatchReceipts(signer, _batch.Leaves, position - _events.Count + 1);
+    /// <summary>Signs the batch for the positions that it will have if it is committed; without a signer or events there is nothing to sign.</summary>
+    public BatchReceipts? Sign(IBatchSigner? signer) =>
+        signer is null || _batch is null || _events.Count == 0 ? null : new BatchReceipts(signer, _batch.Leaves, head + 1);
 
     /// <summary>The events as they are stored, now that the last of them is at <paramref name="position"/>.</summary>
     public Recorded[] Record(long position)

@@ -5,7 +5,7 @@ namespace Mbp.Ledger.Writing;
 /// <summary>Signs what a commit wrote: once for the whole batch, so that a receipt for every command costs one signature for each commit.</summary>
 public interface IBatchSigner
 {
-    /// <summary>Called when the batch is durable and before anybody in it is answered: what this takes, all of them wait for.</summary>
+    /// <summary>Called while the batch is being committed, on the writer's thread. If the commit fails, the signature is thrown away.</summary>
     /// <param name="root">The RFC 6962 root over the leaf hashes of the batch.</param>
     /// <param name="firstPosition">The position of its first event.</param>
     /// <param name="size">How many events it has.</param>
