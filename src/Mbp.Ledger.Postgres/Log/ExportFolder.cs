@@ -66,7 +66,7 @@ public sealed class ExportFolder
     public async Task<MerkleHash> SealAsync(CancellationToken cancellationToken)
     {
         EvidenceFile[] files = [.. _files];
-        await File.WriteAllBytesAsync(Path.Combine(_root, ExportPaths.Manifest), EvidenceManifest.Format(files), cancellationToken).ConfigureAwait(false);
+        await File.WriteAllBytesAsync(Path.Combine(_root, ExportPaths.Manifest), FolderManifest.Format(files), cancellationToken).ConfigureAwait(false);
         return EvidenceTree.Root(files);
     }
 }

@@ -16,7 +16,7 @@ namespace Mbp.Ledger.Log;
 /// <param name="Salt">Empty where the event was erased.</param>
 public sealed record ExportedEvent(long Position, StoredEvent? Event, ReadOnlyMemory<byte> Salt)
 {
-    private static readonly byte[] VoidBytes = "{\"type\":\"void\",\"v\":1}"u8.ToArray();
+    private static readonly byte[] VoidBytes = Merkle.Leaf.Void.ToArray();
 
     /// <summary>The entry of a position without an event (ADR 0011).</summary>
     public static ReadOnlyMemory<byte> VoidEntry => VoidBytes;
@@ -68,17 +68,31 @@ public sealed record ExportedEvent(long Position, StoredEvent? Event, ReadOnlyMe
     }
 
     /// <summary>Reads a line (or the object by itself). The body and the headers stay parts of it.</summary>
-    /// <exception cref="LogFormatException">It is not such a line; fields that it does not know are refused, too.</exception>
-    public static ExportedEvent Parse(ReadOnlyMemory<byte> line)
+    /// <param name="strict">Fields that it does not know are refused; a host's answer has more (the entry itself), which are passed over.</param>
+    /// <exception cref="LogFormatException">It is not such a line.</exception>
+    public static ExportedEvent Parse(ReadOnlyMemory<byte> line, bool strict = true)
     {
         try
         {
-            return new Reader(line).Read();
+            return new Reader(line, strict).Read();
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException || e is FormatException and not LogFormatException)
         {
             throw new LogFormatException($"The line of an event cannot be read: {e.Message}", e);
         }
+    }
+
+    /// <summary>The hash of the entry that the log must have for it.</summary>
+    /// <exception cref="InvalidOperationException">It was erased: its commitments cannot be made again.</exception>
+    public MerkleHash Leaf()
+    {
+        if (IsErased)
+        {
+            throw new InvalidOperationException($"The event at position {Position} was erased.");
+        }
+
+        var entry = new ArrayBufferWriter<byte>();
+        return Event is { } e ? Compute(e, entry) : MerkleTree.LeafHash(VoidBytes);
     }
 
     /// <summary>Whether this is what the entry says.</summary>
@@ -99,21 +113,25 @@ public sealed record ExportedEvent(long Position, StoredEvent? Event, ReadOnlyMe
         }
 
         scratch.ResetWrittenCount();
-        try
-        {
-            Leaf.Write(Event, Salt.Span, scratch);
-        }
-        catch (CanonicalJsonException)
-        {
-            // A foreign event without a canonical form is committed to as the text that the database keeps.
-            scratch.ResetWrittenCount();
-            Leaf.Write(Event with { Data = AsText(Event.Data), Headers = AsText(Event.Headers) }, Salt.Span, scratch);
-        }
-
+        Compute(Event, scratch);
         return entry.SequenceEqual(scratch.WrittenSpan) ? null
             : OpenFields(entry) is not { } open ? "the log's entry is no entry of an event"
             : open != OpenFields(Event) ? $"the event says {OpenFields(Event)}, the log's entry {open}"
             : "its content or its salt is not what the log committed to";
+    }
+
+    private MerkleHash Compute(StoredEvent e, ArrayBufferWriter<byte> entry)
+    {
+        try
+        {
+            return Merkle.Leaf.Write(e, Salt.Span, entry);
+        }
+        catch (CanonicalJsonException)
+        {
+            // A foreign event without a canonical form is committed to as the text that the database keeps.
+            entry.ResetWrittenCount();
+            return Merkle.Leaf.Write(e with { Data = AsText(e.Data), Headers = AsText(e.Headers) }, Salt.Span, entry);
+        }
     }
 
     private static byte[] AsText(ReadOnlyMemory<byte> json) => JsonSerializer.SerializeToUtf8Bytes(Encoding.UTF8.GetString(json.Span));
@@ -172,7 +190,7 @@ public sealed record ExportedEvent(long Position, StoredEvent? Event, ReadOnlyMe
         output.Advance(json.Length);
     }
 
-    private sealed class Reader(ReadOnlyMemory<byte> line)
+    private sealed class Reader(ReadOnlyMemory<byte> line, bool strict)
     {
         private static readonly LogFormatException NoObject = new("The line of an event is one JSON object.");
 
@@ -210,7 +228,7 @@ public sealed record ExportedEvent(long Position, StoredEvent? Event, ReadOnlyMe
             return _seen switch
             {
                 1 | (1 << 10) when _void => new ExportedEvent(_position!.Value, Event: null, default),
-                Common | (1 << 8) when _salt is { Length: Leaf.SaltSize } => new ExportedEvent(_position!.Value, Event(), _salt),
+                Common | (1 << 8) when _salt is { Length: Merkle.Leaf.SaltSize } => new ExportedEvent(_position!.Value, Event(), _salt),
                 Common | (1 << 9) => new ExportedEvent(_position!.Value, Event(), default),
                 _ => throw new LogFormatException("A field is missing, or the salt does not have 16 bytes."),
             };
@@ -282,6 +300,10 @@ public sealed record ExportedEvent(long Position, StoredEvent? Event, ReadOnlyMe
                 Once(10);
                 True(ref reader);
                 _void = true;
+            }
+            else if (!strict)
+            {
+                reader.Skip();
             }
             else
             {

@@ -7,7 +7,7 @@ namespace Mbp.Ledger.Log;
 /// The list of the files of a folder with their hashes, and one hash over them all (<see cref="EvidenceTree"/>) in its first line. The other
 /// lines are those of sha256sum, so that <c>sha256sum -c</c> reads it, too. A file's own place is not in the list.
 /// </summary>
-public static class EvidenceManifest
+public static class FolderManifest
 {
     private const string Version = "# mbp-manifest@v1 ";
     private const int HexSize = 2 * MerkleHash.Size;
