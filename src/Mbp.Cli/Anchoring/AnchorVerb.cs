@@ -14,7 +14,7 @@ namespace Mbp.Cli.Anchoring;
 internal static class AnchorVerb
 {
     public static Command Create() => new("anchor", "The ledger as a public log: its checkpoints and its tree.") {
-        Status(), Sign(), Rebuild(), DeepCheckVerb.Create(), PublishVerb.Create(), VerifyVerb.Create(), FilesVerb.Create(),
+        Status(), Sign(), Rebuild(), ExportVerb.Create(), DeepCheckVerb.Create(), PublishVerb.Create(), VerifyVerb.Create(), FilesVerb.Create(),
     };
 
     private static Command Status()

@@ -15,9 +15,25 @@ namespace Mbp.Domain.Governance;
 /// <param name="OperatorsOnly">Only an operator may open a market under it.</param>
 public sealed record Ruleset(string Name, string Version, Price? MinPrice, Price? MaxPrice, bool SeedLocked, Duration DisputeWindow, bool OperatorsOnly)
 {
+    /// <summary>Every rule in one spelling: what is hashed, and what a stranger is given to hash again.</summary>
+    public string CanonicalText =>
+        $"{Name}\n{Version}\nminPrice={MinPrice}\nmaxPrice={MaxPrice}\nseedLocked={SeedLocked}\ndisputeWindowMs={(long)DisputeWindow.TotalMilliseconds}\noperatorsOnly={OperatorsOnly}\n";
+
     /// <summary>SHA-256 of the canonical text, hex.</summary>
-    public string Hash { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-        $"{Name}\n{Version}\nminPrice={MinPrice}\nmaxPrice={MaxPrice}\nseedLocked={SeedLocked}\ndisputeWindowMs={(long)DisputeWindow.TotalMilliseconds}\noperatorsOnly={OperatorsOnly}\n")));
+    public string Hash => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(CanonicalText)));
+}
+
+/// <summary>A rule set as a stranger is given it: with the text that is hashed, so that the hash in a market's first event can be made again.</summary>
+public sealed record RulesetFile(string Name, string Version, string Hash, string Text)
+{
+    public static RulesetFile Of(Ruleset ruleset)
+    {
+        ArgumentNullException.ThrowIfNull(ruleset);
+        return new RulesetFile(ruleset.Name, ruleset.Version, ruleset.Hash, ruleset.CanonicalText);
+    }
+
+    /// <summary>Whether the hash is the text's.</summary>
+    public bool Holds => Hash == Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Text)));
 }
 
 /// <summary>The rule sets that this build knows.</summary>

@@ -91,11 +91,8 @@ internal sealed class Story
     {
         Wait(Duration.FromMinutes(7));
         Write(MarketDecider.Close(new CloseMarket("done", _now), _states.Market(id).Market, _states.Market(id).LastDay).On(id.Stream));
-        foreach (var command in new ResolutionCommand[] { new StartResolution(id, "op-1", _now), new ProposeManually(id, value, "urn:gauge", "op-1", _now) })
-        {
-            Resolve(command, "op-1");
-        }
-
+        Resolve(new StartResolution(id, "op-1", _now), "op-1");
+        Resolve(new ProposeManually(id, value, "urn:gauge", "op-1", _now), "op-1");
         Resolve(new ApproveManually(id, "op-2", _now), "op-2");
         if (_states.Market(id).Resolution is MarketResolution.Determined)
         {
@@ -140,5 +137,7 @@ internal sealed class Story
         }
 
         _commands.Add(command);
+        // As the writer stamps them: ledger time grows with every command.
+        _now += Duration.FromTicks(10);
     }
 }

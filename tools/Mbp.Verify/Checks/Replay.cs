@@ -1,0 +1,177 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Mbp.Domain;
+using Mbp.Domain.Audit;
+using Mbp.Domain.Governance.Custody;
+using Mbp.Ledger;
+using Mbp.Ledger.Log;
+using Mbp.Ledger.Merkle;
+using Mbp.Verify.Output;
+using NodaTime;
+
+namespace Mbp.Verify.Checks;
+
+/// <summary>
+/// The events of a log decided again by the deciders of this build, from nothing but what the log committed to. Commands are told apart by
+/// their ledger time, which is in the log and grows with each of them.
+/// </summary>
+/// <param name="partial">Only some streams are there (a single market's).</param>
+internal sealed class Replay(Report report, bool partial)
+{
+    private static readonly EventCatalog Catalog = Slices.Catalog();
+
+    private readonly List<Recorded> _command = [];
+    private readonly List<(ExportedEvent Event, bool Known)> _erased = [];
+    private readonly Dictionary<long, string?> _erasures = [];
+    private string? _stopped;
+
+    public LedgerAudit Audit { get; } = new(partial);
+
+    public MarketScopes Scopes { get; } = new(Catalog);
+
+    public long Erased => _erased.Count;
+
+    /// <summary>Decodes; may be called on any thread. What no slice of this build folds is carried along unread.</summary>
+    /// <returns>Null, and a fault, where the event cannot be read.</returns>
+    public static Recorded? Decode(StoredEvent stored, Report report)
+    {
+        // The log does not say which trace or which command an event belongs to; the audit wants a trace for each resolution.
+        var traced = stored with { CorrelationId = "log", CausationId = "log" };
+        try
+        {
+            return Catalog.Decode(traced);
+        }
+        catch (UnknownEventTypeException) when (stored.Stream.Category is not ("market" or "quotes" or "resolution" or "account" or "template" or "truth" or "custody"))
+        {
+            return new Recorded(traced, new Opaque(stored.At));
+        }
+        catch (Exception e) when (e is UnknownEventTypeException or UnreadableEventException)
+        {
+            report.Fault(FaultKind.Event, e.Message, position: stored.Position);
+            return null;
+        }
+    }
+
+    /// <summary>Takes the next event in the log's order; null for one that could not be read, after which nothing can be decided again.</summary>
+    public void Take(ExportedEvent exported, Recorded? recorded)
+    {
+        if (exported.IsVoid)
+        {
+            Flush();
+            if (_stopped is null)
+            {
+                Audit.Skip(exported.Position);
+            }
+
+            return;
+        }
+
+        if (exported.IsErased)
+        {
+            _erased.Add((exported, recorded is not null));
+        }
+
+        if (recorded is null)
+        {
+            _stopped ??= $"nothing from position {exported.Position} on could be decided again";
+            return;
+        }
+
+        if (recorded.Data is PayloadErased erasure)
+        {
+            _erasures[erasure.Position] = RestIn(recorded.Stored);
+        }
+
+        if (_stopped is null)
+        {
+            if (_command.Count > 0 && _command[^1].At != recorded.At)
+            {
+                Flush();
+            }
+
+            _command.Add(recorded);
+            Scopes.Observe(recorded);
+        }
+    }
+
+    /// <summary>The end of the events: reports what was found.</summary>
+    public void Finish()
+    {
+        Flush();
+        foreach (var fault in Audit.Report.Faults)
+        {
+            report.Fault(FaultKind.Market, $"{fault.What} ({fault.Check})", position: fault.Position);
+        }
+
+        if (_stopped is not null)
+        {
+            report.Note($"{_stopped}");
+        }
+
+        CheckErased();
+    }
+
+    private void Flush()
+    {
+        if (_command.Count > 0)
+        {
+            Audit.Observe(_command);
+            _command.Clear();
+        }
+    }
+
+    // In a single market's file the erasures themselves are not there.
+    private void CheckErased()
+    {
+        foreach (var (exported, _) in _erased)
+        {
+            if (!_erasures.TryGetValue(exported.Position, out var said))
+            {
+                if (!partial)
+                {
+                    report.Fault(FaultKind.Erasure, "the salt is gone, and no payload_erased event names this position", position: exported.Position);
+                }
+            }
+            else if (RestOf(exported.Event!) is var rest && said is not null && rest != said)
+            {
+                report.Fault(FaultKind.Erasure, $"what is left of the erased event has the hash {rest}, its payload_erased says {said}: more was changed than the named texts", position: exported.Position);
+            }
+        }
+
+        if (_erased.Count > 0)
+        {
+            report.Note($"{_erased.Count} events were erased in part and cannot be opened; what is left of them is taken on the operator's word: positions {string.Join(", ", _erased.Take(20).Select(e => e.Event.Position))}{(_erased.Count > 20 ? ", ..." : "")}. Deciders read none of the texts that may be erased.");
+        }
+    }
+
+    // The hash of what an erasure left; null in erasures that do not say it.
+    private static string? RestIn(StoredEvent erasure)
+    {
+        using var body = JsonDocument.Parse(erasure.Data);
+        return body.RootElement.TryGetProperty("restSha256", out var rest) ? rest.GetString() : null;
+    }
+
+    private static string RestOf(StoredEvent e)
+    {
+        var json = new ArrayBufferWriter<byte>();
+        json.Write("{\"data\":"u8);
+        json.Write(e.Data.Span);
+        json.Write(",\"headers\":"u8);
+        json.Write(e.Headers.Span);
+        json.Write("}"u8);
+        var canonical = new ArrayBufferWriter<byte>();
+        try
+        {
+            CanonicalJson.Write(json.WrittenSpan, canonical);
+        }
+        catch (CanonicalJsonException exception)
+        {
+            return exception.Message;
+        }
+
+        return Convert.ToHexStringLower(SHA256.HashData(canonical.WrittenSpan));
+    }
+
+    private sealed record Opaque(Instant At);
+}

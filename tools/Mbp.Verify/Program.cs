@@ -1,0 +1,1 @@
+return await Mbp.Verify.Verbs.VerifyCommand.RunAsync(args, Console.Out, Console.Error);

@@ -1,0 +1,30 @@
+using System.CommandLine;
+using Mbp.Verify.Sites;
+
+namespace Mbp.Verify.Verbs;
+
+/// <summary>The whole command.</summary>
+internal static class VerifyCommand
+{
+    // Exit codes: 0 = it holds; 1 = the log (or what was given) is at fault; 2 = the question could not be asked or decided.
+    private const int CannotAsk = 2;
+
+    public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error)
+    {
+        var root = new RootCommand("Verifies the public log of MBP: offline, without a database, trusting nothing but a verifier key.")
+        {
+            LogVerb.Create(), ReceiptVerb.Create(), ProofVerb.Create(), EventVerb.Create(), MarketVerb.Create(), ConsistencyVerb.Create(), EvidenceVerb.Create(),
+        };
+        var parsed = root.Parse(args);
+        try
+        {
+            var result = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = output, Error = error }).ConfigureAwait(false);
+            return parsed.Errors.Count > 0 ? CannotAsk : result;
+        }
+        catch (Exception e) when (e is CannotAskException or IOException or UnauthorizedAccessException or OperationCanceledException)
+        {
+            await error.WriteLineAsync($"verify_anchor: {e.Message}").ConfigureAwait(false);
+            return CannotAsk;
+        }
+    }
+}
