@@ -230,15 +230,20 @@ public sealed class LogTests(HostFixture fixture) : IClassFixture<HostFixture>
         var file = fixture.Host.Database.Log.LastSigned.FilePath;
         var note = await File.ReadAllBytesAsync(file);
         await File.WriteAllTextAsync(file, "no note");
-        (await Api.PostAsync("/v2/accounts", new { id = $"after-{Guid.NewGuid():n}"[..20] })).Ok();
-        Assert.Equal("log.halted_last_signed", (await Api.PostAsync("/v2/log/checkpoint")).Code);
-        var ready = await AnybodyAsync("/health/ready");
-        Assert.Equal(503, ready.Status);
-        Assert.StartsWith("halted (last_signed)", (string?)ready.Json["components"]!["log"], StringComparison.Ordinal);
-        Assert.Equal("last_signed", (string?)(await Api.GetAsync("/status")).Ok().Json["log"]!["halted"]);
-        (await Api.PostAsync("/v2/accounts", new { id = $"during-{Guid.NewGuid():n}"[..20] })).Ok();
-
-        await File.WriteAllBytesAsync(file, note);
+        try
+        {
+            (await Api.PostAsync("/v2/accounts", new { id = $"after-{Guid.NewGuid():n}"[..20] })).Ok();
+            Assert.Equal("log.halted_last_signed", (await Api.PostAsync("/v2/log/checkpoint")).Code);
+            var ready = await AnybodyAsync("/health/ready");
+            Assert.Equal(503, ready.Status);
+            Assert.StartsWith("halted (last_signed)", (string?)ready.Json["components"]!["log"], StringComparison.Ordinal);
+            Assert.Equal("last_signed", (string?)(await Api.GetAsync("/status")).Ok().Json["log"]!["halted"]);
+            (await Api.PostAsync("/v2/accounts", new { id = $"during-{Guid.NewGuid():n}"[..20] })).Ok();
+        }
+        finally
+        {
+            await File.WriteAllBytesAsync(file, note);
+        }
         (await Api.PostAsync("/v2/log/checkpoint")).Ok();
         Assert.Equal(200, (await AnybodyAsync("/health/ready")).Status);
     }

@@ -220,10 +220,10 @@ public sealed partial class LogKeeper : IAsyncDisposable
                 var lsn = await ConfirmedAsync(session, cancellationToken).ConfigureAwait(false);
                 await SignAsync(session, tree, lsn, retire, cancellationToken).ConfigureAwait(false);
             }
-            catch (Exception e)
+            catch
             {
-                var why = e is LogFaultException fault ? LogHaltException.From(fault) : e is OperationCanceledException ? new LogElsewhereException() : e;
-                waiting.ForEach(request => request.Answer.TrySetException(why));
+                // Whoever halts answers them, once the state says so; after any other failure they are served by the next try.
+                waiting.ForEach(_requests.Enqueue);
                 throw;
             }
 
