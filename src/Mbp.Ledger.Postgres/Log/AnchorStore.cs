@@ -8,7 +8,7 @@ namespace Mbp.Ledger.Postgres.Log;
 
 /// <summary>A tree head as it was signed and stored.</summary>
 /// <param name="Note">As it was published, without cosignatures.</param>
-public sealed record StoredCheckpoint(int Epoch, long Size, MerkleHash Root, string Note, Instant At)
+public sealed record PublishedCheckpoint(int Epoch, long Size, MerkleHash Root, string Note, Instant At)
 {
     public SignedNote Parsed => SignedNote.Parse(Note);
 }
@@ -23,10 +23,10 @@ public sealed class AnchorStore(RoleConnections connections) : IAsyncDisposable
         "mbp_anchors", connections.Writer, change => (change.MaxPoolSize, change.CommandTimeout) = (4, 10));
 
     /// <summary>The newest checkpoint of the newest epoch; null before the first.</summary>
-    public async Task<StoredCheckpoint?> LatestAsync(CancellationToken ct) =>
+    public async Task<PublishedCheckpoint?> LatestAsync(CancellationToken ct) =>
         (await CheckpointsAsync("SELECT epoch, size, root, note, at FROM ledger_checkpoint ORDER BY epoch DESC, size DESC LIMIT 1", ct).ConfigureAwait(false)).SingleOrDefault();
 
-    public async Task<StoredCheckpoint?> FindAsync(int epoch, long size, CancellationToken ct) =>
+    public async Task<PublishedCheckpoint?> FindAsync(int epoch, long size, CancellationToken ct) =>
         (await CheckpointsAsync("SELECT epoch, size, root, note, at FROM ledger_checkpoint WHERE epoch = $1 AND size = $2", ct, epoch, size).ConfigureAwait(false)).SingleOrDefault();
 
     /// <summary>The largest size that a witness has signed in an epoch, as far as it is known here; 0 for none.</summary>
@@ -38,7 +38,7 @@ public sealed class AnchorStore(RoleConnections connections) : IAsyncDisposable
     }
 
     /// <summary>Keeps a witness's line; the first one stays.</summary>
-    public async Task AddCosignatureAsync(StoredCheckpoint checkpoint, VerifierKey witness, NoteSignature line, CancellationToken ct)
+    public async Task AddCosignatureAsync(PublishedCheckpoint checkpoint, VerifierKey witness, NoteSignature line, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(witness);
@@ -50,7 +50,7 @@ public sealed class AnchorStore(RoleConnections connections) : IAsyncDisposable
     }
 
     /// <summary>The checkpoint's note with all cosignatures that came so far.</summary>
-    public async Task<SignedNote> CosignedAsync(StoredCheckpoint checkpoint, CancellationToken ct)
+    public async Task<SignedNote> CosignedAsync(PublishedCheckpoint checkpoint, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         await using var command = Command("SELECT line FROM ledger_cosignature WHERE epoch = $1 AND size = $2 ORDER BY key", checkpoint.Epoch, checkpoint.Size);
@@ -72,7 +72,7 @@ public sealed class AnchorStore(RoleConnections connections) : IAsyncDisposable
     public Task<IReadOnlyList<StoredAnchor>> AnchorsAsync(CancellationToken ct) => AnchorsAsync("ORDER BY epoch, size, kind, ref", ct);
 
     /// <summary>Keeps a receipt; the first one for a reference stays.</summary>
-    public async Task AddAnchorAsync(StoredCheckpoint checkpoint, string kind, string reference, ReadOnlyMemory<byte> receipt, CancellationToken ct)
+    public async Task AddAnchorAsync(PublishedCheckpoint checkpoint, string kind, string reference, ReadOnlyMemory<byte> receipt, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         await using var command = Command(
@@ -90,14 +90,14 @@ public sealed class AnchorStore(RoleConnections connections) : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _pool.DisposeAsync();
 
-    private async Task<IReadOnlyList<StoredCheckpoint>> CheckpointsAsync(string sql, CancellationToken ct, params object[] values)
+    private async Task<IReadOnlyList<PublishedCheckpoint>> CheckpointsAsync(string sql, CancellationToken ct, params object[] values)
     {
         await using var command = Command(sql, values);
         await using var rows = await command.ExecuteReaderAsync(ct).ConfigureAwait(false);
-        var found = new List<StoredCheckpoint>();
+        var found = new List<PublishedCheckpoint>();
         while (await rows.ReadAsync(ct).ConfigureAwait(false))
         {
-            found.Add(new StoredCheckpoint(
+            found.Add(new PublishedCheckpoint(
                 rows.GetInt32(0), rows.GetInt64(1), new MerkleHash(rows.GetFieldValue<byte[]>(2)), rows.GetString(3), Instant.FromDateTimeUtc(rows.GetDateTime(4))));
         }
 

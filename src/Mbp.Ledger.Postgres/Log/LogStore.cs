@@ -28,10 +28,7 @@ public sealed record StoredCheckpoint(long Size, MerkleHash Root, SignedNote Not
 /// <summary>What a witness said of a checkpoint.</summary>
 public sealed record StoredCosignature(long Size, string Key, NoteSignature Line, Instant At);
 
-/// <summary>Where else a checkpoint was left.</summary>
-public sealed record StoredAnchor(long Size, string Kind, string Ref, ReadOnlyMemory<byte> Receipt, Instant At, Instant? VerifiedAt);
-
-/// <summary>The tables of the public log (<c>Sql/010_log.sql</c>). What the keeper writes goes over a session of its own: <see cref="LogKeeper"/>.</summary>
+/// <summary>The tables of the public log (<c>Sql/010_log.sql</c>). What the keeper writes goes over a session of its own: <see cref="LogKeeper"/>; what others say of checkpoints is in <see cref="AnchorStore"/>.</summary>
 public sealed class LogStore : IAsyncDisposable
 {
     private const string Columns = "size, root, note, key_id, at";
@@ -121,40 +118,6 @@ public sealed class LogStore : IAsyncDisposable
     public Task<IReadOnlyList<StoredCosignature>> CosignaturesAsync(int epoch, long size, CancellationToken cancellationToken) => AllAsync(
         "SELECT size, key, line, at FROM ledger_cosignature WHERE epoch = $1 AND size = $2 ORDER BY at, key",
         reader => new StoredCosignature(reader.GetInt64(0), reader.GetString(1), NoteSignature.Parse(reader.GetString(2)), reader.GetDateTime(3).ToInstant()), [epoch, size], cancellationToken);
-
-    /// <summary>Keeps a witness's line for a checkpoint; a second one of the same witness changes nothing.</summary>
-    public Task AddCosignatureAsync(int epoch, long size, VerifierKey witness, NoteSignature line, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(witness);
-        ArgumentNullException.ThrowIfNull(line);
-        return ExecuteAsync(
-            "INSERT INTO ledger_cosignature (epoch, size, key, line) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [epoch, size, witness.ToString(), line.Line], cancellationToken);
-    }
-
-    /// <summary>The newest checkpoint that a witness has cosigned.</summary>
-    public async Task<long?> NewestCosignedAsync(int epoch, VerifierKey witness, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(witness);
-        return await FirstAsync(
-            Readers, "SELECT size FROM ledger_cosignature WHERE epoch = $1 AND key = $2 ORDER BY size DESC LIMIT 1", reader => (object)reader.GetInt64(0), [epoch, witness.ToString()], cancellationToken)
-            .ConfigureAwait(false) as long?;
-    }
-
-    /// <summary>Where a checkpoint was left.</summary>
-    public Task<IReadOnlyList<StoredAnchor>> AnchorsAsync(int epoch, long from, long to, CancellationToken cancellationToken) => AllAsync(
-        "SELECT size, kind, ref, receipt, at, verified_at FROM ledger_anchor WHERE epoch = $1 AND size >= $2 AND size <= $3 ORDER BY size, kind, ref",
-        reader => new StoredAnchor(
-            reader.GetInt64(0), reader.GetString(1), reader.GetString(2), reader.GetFieldValue<byte[]>(3), reader.GetDateTime(4).ToInstant(),
-            reader.IsDBNull(5) ? null : reader.GetDateTime(5).ToInstant()),
-        [epoch, from, to], cancellationToken);
-
-    /// <summary>Keeps the receipt of an anchor.</summary>
-    public Task AddAnchorAsync(int epoch, long size, string kind, string reference, ReadOnlyMemory<byte> receipt, CancellationToken cancellationToken) => ExecuteAsync(
-        "INSERT INTO ledger_anchor (epoch, size, kind, ref, receipt) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING", [epoch, size, kind, reference, receipt.ToArray()], cancellationToken);
-
-    /// <summary>Says that an anchor was verified now.</summary>
-    public Task VerifiedAsync(int epoch, long size, string kind, string reference, CancellationToken cancellationToken) => ExecuteAsync(
-        "UPDATE ledger_anchor SET verified_at = now() WHERE epoch = $1 AND size = $2 AND kind = $3 AND ref = $4", [epoch, size, kind, reference], cancellationToken);
 
     /// <summary>Tiles, their checkpoint and the end of a key's time, all or nothing. For the keeper's session, which holds the lock.</summary>
     internal static async Task InsertAsync(

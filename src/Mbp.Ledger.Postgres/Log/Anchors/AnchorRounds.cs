@@ -10,7 +10,7 @@ public static class AnchorRounds
 
     /// <summary>Publishes, keeps the receipt, and asks for it back: a receipt that was never verified is a hope.</summary>
     /// <exception cref="AnchorException">The place refused, or what it gave does not verify; in that case the receipt is kept as not verified.</exception>
-    public static async Task<AnchorReceipt> PublishAsync(AnchorStore store, IAnchor anchor, StoredCheckpoint checkpoint, CancellationToken ct)
+    public static async Task<AnchorReceipt> PublishAsync(AnchorStore store, IAnchor anchor, PublishedCheckpoint checkpoint, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(store);
         ArgumentNullException.ThrowIfNull(anchor);

@@ -9,7 +9,7 @@ namespace Mbp.Ledger.Postgres.Log.Anchors;
 /// <param name="Root">Their root.</param>
 public sealed record AnchoredCheckpoint(string Note, long Size, MerkleHash Root)
 {
-    public static AnchoredCheckpoint Of(StoredCheckpoint checkpoint)
+    public static AnchoredCheckpoint Of(PublishedCheckpoint checkpoint)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         return new AnchoredCheckpoint(checkpoint.Note, checkpoint.Size, checkpoint.Root);
