@@ -57,7 +57,7 @@ internal sealed class Story
         foreach (var id in new[] { Rain, Snow })
         {
             Write(CreateMarketDecider.Decide(
-                Create(id.Value, ruleset: id == Rain ? "default" : "replay", closesAt: Noon + Duration.FromDays(30)) with { MarketId = id },
+                Create(id.Value, ruleset: id == Rain ? "default" : "replay", closesAt: Noon + Duration.FromDays(30)) with { MarketId = id, At = _now },
                 _states.Template(template.Id), _states.Market(id).Market, _states.Market(id).Pool, _states.Account(House)));
         }
     }
