@@ -25,7 +25,8 @@ internal sealed record Answer(int Status, string ContentType, string Text, HttpR
         get
         {
             var body = Json;
-            return body.Remove("receipt") ? body.ToJsonString() : Text;
+            body.Remove("receipt");
+            return body.ToJsonString();
         }
     }
 
