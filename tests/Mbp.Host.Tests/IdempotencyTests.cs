@@ -28,7 +28,7 @@ public sealed class IdempotencyTests(HostFixture fixture) : IClassFixture<HostFi
         var reordered = $$"""  { "account": "{{account}}",  "amount":"10", "outcome":"\u0059ES", "side":"buy" } """;
         foreach (var again in new[] { trade, reordered })
         {
-            Assert.Equal(first.Text, (await Api.PostAsync($"/v2/markets/{market}/trades", again, "trade-1")).Ok().Text);
+            Assert.Equal(first.Repeated, (await Api.PostAsync($"/v2/markets/{market}/trades", again, "trade-1")).Ok().Repeated);
         }
 
         Assert.Equal(events, (await Api.EventsAsync(market)).Count);
@@ -39,7 +39,7 @@ public sealed class IdempotencyTests(HostFixture fixture) : IClassFixture<HostFi
     {
         var (_, account) = await GivenAsync();
         var first = (await Api.PostAsync("/v2/markets", Body("""{"lower":"1","upper":"2"}"""), "create-1")).Ok();
-        Assert.Equal(first.Text, (await Api.PostAsync("/v2/markets", Body("""{ "upper":"2", "lower" : "1" }"""), "create-1")).Ok().Text);
+        Assert.Equal(first.Repeated, (await Api.PostAsync("/v2/markets", Body("""{ "upper":"2", "lower" : "1" }"""), "create-1")).Ok().Repeated);
 
         string Body(string parameters) => $$"""{"template":"TPL-SCALAR-01","question":"How much?","account":"{{account}}","liquidity":"100","params":{{parameters}}}""";
     }
@@ -73,7 +73,7 @@ public sealed class IdempotencyTests(HostFixture fixture) : IClassFixture<HostFi
         var before = (await Api.EventsAsync(market)).Count;
         var answers = await Task.WhenAll(Enumerable.Range(0, 64).Select(i => Api.BuyAsync(market, account, "NO", "5", $"burst-{i % 4}")));
         Assert.All(answers, answer => answer.Ok());
-        Assert.Equal(4, answers.Select(answer => answer.Text).Distinct().Count());
+        Assert.Equal(4, answers.Select(answer => answer.Repeated).Distinct().Count());
         Assert.Equal(before + 4, (await Api.EventsAsync(market)).Count);
 
         // Two different commands under one new key: one of them is carried out, all others are told.
@@ -90,7 +90,7 @@ public sealed class IdempotencyTests(HostFixture fixture) : IClassFixture<HostFi
         var (open, trades) = (Api.PostAsync("/v2/accounts", new { id = account }, "open-again"), Enumerable.Range(0, 20).Select(_ => Api.BuyAsync(market, account, "YES", "1")).ToList());
         await Task.WhenAll(trades);
         var first = (await open).Ok();
-        Assert.Equal(first.Text, (await Api.PostAsync("/v2/accounts", new { id = account }, "open-again")).Ok().Text);
+        Assert.Equal(first.Repeated, (await Api.PostAsync("/v2/accounts", new { id = account }, "open-again")).Ok().Repeated);
     }
 
     [Fact]
@@ -115,8 +115,8 @@ public sealed class IdempotencyTests(HostFixture fixture) : IClassFixture<HostFi
 
         await fixture.RestartAsync();
 
-        Assert.Equal(trade.Text, (await Api.BuyAsync(market, account, "YES", "10", "lasting")).Ok().Text);
-        Assert.Equal(liquidity.Text, (await Api.PostAsync($"/v2/markets/{market}/liquidity", new { op = "add", amount = "50", account }, "lasting-2")).Ok().Text);
+        Assert.Equal(trade.Repeated, (await Api.BuyAsync(market, account, "YES", "10", "lasting")).Ok().Repeated);
+        Assert.Equal(liquidity.Repeated, (await Api.PostAsync($"/v2/markets/{market}/liquidity", new { op = "add", amount = "50", account }, "lasting-2")).Ok().Repeated);
         Assert.Equal("idempotency.mismatch", (await Api.BuyAsync(market, account, "YES", "11", "lasting")).Code);
         Assert.Equal(events, (await Api.EventsAsync(market)).Count);
     }

@@ -103,7 +103,7 @@ public sealed class KillTests : IAsyncLifetime
             for (var n = 0; ; n++)
             {
                 var key = string.Create(CultureInfo.InvariantCulture, $"{client}-{round}-{n}");
-                acknowledged[key] = (await BuyAsync(market, key)).Ok().Text;
+                acknowledged[key] = (await BuyAsync(market, key)).Ok().Repeated;
             }
         }
         catch (HttpRequestException)
@@ -120,7 +120,7 @@ public sealed class KillTests : IAsyncLifetime
             var answer = await BuyAsync(market, key);
             if (answer.IsOk)
             {
-                acknowledged[key] = answer.Text;
+                acknowledged[key] = answer.Repeated;
                 continue;
             }
 
@@ -134,7 +134,7 @@ public sealed class KillTests : IAsyncLifetime
         var before = await TradesAsync(market);
         foreach (var (key, text) in acknowledged)
         {
-            Assert.Equal(text, (await BuyAsync(market, key)).Ok().Text);
+            Assert.Equal(text, (await BuyAsync(market, key)).Ok().Repeated);
         }
 
         var after = await TradesAsync(market);

@@ -82,7 +82,7 @@ public sealed class FaultTests(ITestOutputHelper output)
 
             // It is there already, or it is carried out now: once, whichever way it went.
             Assert.Equal(cut == Cut.BeforeAnswer ? "1" : "0", await TradesAsync());
-            Assert.Equal((await BuyAsync()).Ok().Text, (await BuyAsync()).Ok().Text);
+            Assert.Equal((await BuyAsync()).Ok().Repeated, (await BuyAsync()).Ok().Repeated);
             Assert.Equal("1", await TradesAsync());
             await stage.AuditHoldsAsync();
         });

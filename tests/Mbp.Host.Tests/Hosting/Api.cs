@@ -19,6 +19,17 @@ internal sealed record Answer(int Status, string ContentType, string Text, HttpR
 
     public string this[string field] => (string?)Json[field] ?? throw new InvalidDataException($"No '{field}' in {Text}");
 
+    /// <summary>The body without the receipt: what an answer that is given again repeats to the byte.</summary>
+    public string Repeated
+    {
+        get
+        {
+            var body = Json;
+            body.Remove("receipt");
+            return body.ToJsonString();
+        }
+    }
+
     public Answer Ok() => IsOk ? this : throw new Xunit.Sdk.XunitException($"{Status}: {Text}");
 
     public override string ToString() => $"{Status} {Text}";
