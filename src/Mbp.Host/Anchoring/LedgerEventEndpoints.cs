@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Mbp.Host.Platform;
 using Mbp.Ledger;
-using NodaTime;
 using NodaTime.Text;
 
 namespace Mbp.Host.Anchoring;
