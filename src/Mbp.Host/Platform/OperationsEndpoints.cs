@@ -82,6 +82,7 @@ internal static class OperationsEndpoints
         {
             { Fault: { } halt } => $"halted ({halt.Kind}): {halt.What}",
             { Keeps: true } state => string.Create(CultureInfo.InvariantCulture, $"keeping: {state.SignedSize} signed"),
+            { Lacks: { } key } => $"standing by without key {key}",
             _ => "standing by",
         };
 
@@ -110,6 +111,10 @@ internal static class OperationsEndpoints
         if (state.Fault is { } halt)
         {
             warnings.Add($"The public log is halted ({halt.Kind}): {halt.What}");
+        }
+        else if (state.Lacks is { } key)
+        {
+            warnings.Add($"This host cannot sign the public log, nor receipts: key {key} is not in {database.Log.Keys.Folder}. While no other host has it, nothing is signed (docs/runbooks/public-log.md).");
         }
 
         return TypedResults.Ok(new StatusResponse(

@@ -31,7 +31,8 @@ public sealed record LogKeeperOptions
 /// <param name="SignedAt">When that was signed by this process.</param>
 /// <param name="UnsignedSince">Since when there are events that no checkpoint covers; null = there are none.</param>
 /// <param name="Fault">Why it halted, if it did.</param>
-public sealed record LogState(bool Keeps, long Size, long SignedSize, Instant? SignedAt, Instant? UnsignedSince, LogFault? Fault);
+/// <param name="Lacks">The id of a key that signs the log and was never in this data folder: it is another process's to keep.</param>
+public sealed record LogState(bool Keeps, long Size, long SignedSize, Instant? SignedAt, Instant? UnsignedSince, LogFault? Fault, string? Lacks = null);
 
 /// <summary>
 /// Makes the public log of the ledger: reads new leaves back, hashes them anew, grows the tree, stores full tiles and signs (ADR 0011). One of
@@ -107,12 +108,13 @@ public sealed partial class LogKeeper : IAsyncDisposable
             try
             {
                 await using var session = await _sessions.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-                if (await TryLockAsync(session, cancellationToken).ConfigureAwait(false))
+                var lacks = await LacksAsync(cancellationToken).ConfigureAwait(false);
+                if (lacks is null && await TryLockAsync(session, cancellationToken).ConfigureAwait(false))
                 {
                     await ServeAsync(session, cancellationToken).ConfigureAwait(false);
                 }
 
-                _state = _state with { Keeps = false, Fault = null, UnsignedSince = null };
+                _state = _state with { Keeps = false, Fault = null, UnsignedSince = null, Lacks = lacks };
                 Answer(new LogElsewhereException());
                 await Task.Delay(_options.LockRetry, cancellationToken).ConfigureAwait(false);
             }
@@ -165,6 +167,11 @@ public sealed partial class LogKeeper : IAsyncDisposable
         _wake.Release();
         return await request.Answer.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>A key that this data folder never had. One that has signed before and lost it is a fault, and halts.</summary>
+    private async Task<string?> LacksAsync(CancellationToken cancellationToken) => _log.LastSigned.Read() is not null
+        ? null
+        : (await _log.Store.KeysAsync(_log.Epoch, cancellationToken).ConfigureAwait(false)).FirstOrDefault(key => key.Until is null && _log.Keys.Find(key.Key) is null)?.Id;
 
     private static async Task<bool> TryLockAsync(NpgsqlConnection session, CancellationToken cancellationToken)
     {

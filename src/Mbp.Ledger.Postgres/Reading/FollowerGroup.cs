@@ -69,8 +69,11 @@ internal sealed class FollowerGroup(EventFeed feed, NpgsqlDataSource pool, Func<
             }
 
             var events = await NextAsync(connection, cancellationToken).ConfigureAwait(false);
-            await TakeAsync(events, connection, cancellationToken).ConfigureAwait(false);
-            await RestAsync(cancellationToken).ConfigureAwait(false);
+            if (events.Count > 0)
+            {
+                await TakeAsync(events, connection, cancellationToken).ConfigureAwait(false);
+                await RestAsync(cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 
@@ -112,16 +115,28 @@ internal sealed class FollowerGroup(EventFeed feed, NpgsqlDataSource pool, Func<
         }
     }
 
+    /// <summary>The next events; none where somebody joins, who may be behind them.</summary>
     private async Task<IReadOnlyList<Recorded>> NextAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var reading = feed.ReadAsync(_position, LargestBatch, cancellationToken).AsTask();
-        if (_members.Exists(member => member.Stored < _position)
-            && await Task.WhenAny(reading, Task.Delay(TellEvery, cancellationToken)).ConfigureAwait(false) != reading)
+        using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var reading = feed.ReadAsync(_position, LargestBatch, interrupted.Token).AsTask();
+        var joined = _joining.Reader.WaitToReadAsync(interrupted.Token).AsTask();
+        try
         {
-            await SendAsync(_members, _position, [], connection, cancellationToken).ConfigureAwait(false);
-        }
+            if (_members.Exists(member => member.Stored < _position)
+                && await Task.WhenAny(reading, joined, Task.Delay(TellEvery, interrupted.Token)).ConfigureAwait(false) is var first && first != reading && first != joined)
+            {
+                await SendAsync(_members, _position, [], connection, cancellationToken).ConfigureAwait(false);
+            }
 
-        return await reading.ConfigureAwait(false);
+            return await Task.WhenAny(reading, joined).ConfigureAwait(false) == reading ? await reading.ConfigureAwait(false) : [];
+        }
+        finally
+        {
+            // Neither is left waiting: what was read for nobody is read again.
+            await interrupted.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAll(reading, joined).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
+        }
     }
 
     private async Task TakeAsync(IReadOnlyList<Recorded> events, NpgsqlConnection connection, CancellationToken cancellationToken)

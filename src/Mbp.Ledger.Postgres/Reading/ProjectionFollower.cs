@@ -82,7 +82,11 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
             }
             catch (ProjectionFaultException fault)
             {
-                await StopAsync(fault, cancellationToken).ConfigureAwait(false);
+                // Rows of tables that took the old ones' place a moment ago may hold the event already: it fits them no more, and that is no fault.
+                if (!await AreReplacedAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    await StopAsync(fault, cancellationToken).ConfigureAwait(false);
+                }
             }
             catch (PostgresException e) when (IsReplaced(e))
             {
@@ -255,6 +259,18 @@ internal sealed class ProjectionFollower(TableProjection projection, EventFeed f
                 report(e);
                 await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
             }
+        }
+    }
+
+    private async Task<bool> AreReplacedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ProjectionRegistry.FindAsync(pool, projection.Name, cancellationToken).ConfigureAwait(false) is { } record && record.Generation != Generation;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
         }
     }
 

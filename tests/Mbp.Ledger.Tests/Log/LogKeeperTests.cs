@@ -91,7 +91,8 @@ public sealed class LogKeeperTests
         await stage.StopAsync();
 
         // A dump of when there were 100 events.
-        await stage.TamperAsync("mt_events", "DELETE FROM mt_events WHERE seq_id > 100; UPDATE ledger_head SET position = 100; DELETE FROM ledger_salt WHERE last_position > 100");
+        await stage.TamperAsync("mt_events", "DELETE FROM mt_events WHERE seq_id > 100; UPDATE ledger_head SET position = 100");
+        await stage.TamperAsync("ledger_salt", "DELETE FROM ledger_salt WHERE last_position > 100");
         await stage.TamperAsync("ledger_leaf", "DELETE FROM ledger_leaf WHERE last_position > 100");
         await stage.TamperAsync("ledger_checkpoint", "DELETE FROM ledger_checkpoint WHERE size > 100");
         var fault = await stage.KeepAsync();
