@@ -124,9 +124,11 @@ internal sealed class TamperedCopy : IAsyncDisposable
     public async Task<List<byte[]>> SaltsAsync() => [.. (await EntriesAsync()).Select(entry => entry.Salt)];
 
     /// <summary>Tiles, checkpoints and the last signed head again, with the log's own key: nothing in the house contradicts them.</summary>
-    public async Task ReanchorAsync()
+    /// <param name="without">A position that was taken out: what was signed after it has one event less.</param>
+    public async Task ReanchorAsync(long without = long.MaxValue)
     {
-        var sizes = (await PostgresFixture.RowsAsync(Superuser, "SELECT size FROM ledger_checkpoint ORDER BY size")).Select(size => long.Parse(size, CultureInfo.InvariantCulture)).ToList();
+        var sizes = (await PostgresFixture.RowsAsync(Superuser, "SELECT size FROM ledger_checkpoint ORDER BY size"))
+            .Select(size => long.Parse(size, CultureInfo.InvariantCulture)).Select(size => size < without ? size : size - 1).ToList();
         await ExecuteAsync("DELETE FROM ledger_cosignature; DELETE FROM ledger_anchor; DELETE FROM ledger_checkpoint; DELETE FROM ledger_tile");
         var log = await PublicLog.TryOpenAsync(_connections, Path.Combine(Data, "log"), CancellationToken.None) ?? throw new InvalidOperationException("The copy has no log.");
         await using (log)
