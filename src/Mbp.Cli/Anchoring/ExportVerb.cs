@@ -39,7 +39,7 @@ internal static class ExportVerb
             }
             catch (ExportRefusedException e)
             {
-                await Console.Error.WriteLineAsync(
+                await parsed.InvocationConfiguration.Error.WriteLineAsync(
                     $"mbp: Nothing is exported: {e.Message}\n     The folder has no MANIFEST and proves nothing. Keep the database as it is; see docs/runbooks, and run `mbp audit replay`.").ConfigureAwait(false);
                 return 1;
             }
