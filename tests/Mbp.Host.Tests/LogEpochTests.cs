@@ -13,10 +13,11 @@ public sealed class LogEpochTests(PostgresFixture database) : IClassFixture<Post
 {
     private readonly string _data = Directory.CreateTempSubdirectory("mbp-epoch-").FullName;
     private readonly string _restored = $"restored_{Guid.NewGuid():n}";
-    private RunningHost? _host;
-    private Api? _api;
+    private (RunningHost Host, Api Api)? _running;
 
-    private Api Api => _api!;
+    private Api Api => _running!.Value.Api;
+
+    private RunningHost Host => _running!.Value.Host;
 
     public Task InitializeAsync() => Task.CompletedTask;
 
@@ -78,7 +79,7 @@ public sealed class LogEpochTests(PostgresFixture database) : IClassFixture<Post
         Assert.False(TlogProof.Parse((await Api.GetAsync($"/log/proof/{lost.Position}")).Ok().Text).Verify(lost.LeafHash, keys[0]).Holds);
         Assert.Equal((409, "log.healthy"), await StatusAsync("mbp.localhost/mbp-ledger/2"));
 
-        var log = _host!.Database.Log;
+        var log = Host.Database.Log;
         Assert.False(File.Exists(log.Keys.PathOf(old)));
         Assert.Equal([Size(last), Size(dumped)], log.Evidence.Notes().Select(note => Checkpoint.Of(note.Note).Size));
         await RebuildAsync();
@@ -95,7 +96,7 @@ public sealed class LogEpochTests(PostgresFixture database) : IClassFixture<Post
 
     private async Task RebuildAsync()
     {
-        var report = await new LogRebuild(_host!.Database.Log, _host.Database.Connections).RunAsync(CancellationToken.None);
+        var report = await new LogRebuild(Host.Database.Log, Host.Database.Connections).RunAsync(CancellationToken.None);
         Assert.True(report.Holds, string.Join('\n', report.Differences));
         Assert.Equal(2, report.Epochs);
         Assert.StartsWith("mbp.localhost/mbp-ledger/1, size ", Assert.Single(report.EvidenceOnly!), StringComparison.Ordinal);
@@ -104,8 +105,8 @@ public sealed class LogEpochTests(PostgresFixture database) : IClassFixture<Post
     private async Task StartAsync(string name)
     {
         var connection = new NpgsqlConnectionStringBuilder(database.Superuser) { Database = name, Pooling = true }.ConnectionString;
-        _host = await MbpHost.StartAsync(new() { Urls = "http://127.0.0.1:0", Data = _data, Postgres = connection, Clock = SystemClock.Instance }, CancellationToken.None);
-        _api = new Api(_host.Address, await File.ReadAllTextAsync(Path.Combine(_data, "api-key")));
+        var host = await MbpHost.StartAsync(new() { Urls = "http://127.0.0.1:0", Data = _data, Postgres = connection, Clock = SystemClock.Instance }, CancellationToken.None);
+        _running = (host, new Api(host.Address, await File.ReadAllTextAsync(Path.Combine(_data, "api-key"))));
         // Not "ready": a halted log is red.
         for (var until = DateTimeOffset.UtcNow.AddSeconds(30); ; await Task.Delay(20))
         {
@@ -121,15 +122,15 @@ public sealed class LogEpochTests(PostgresFixture database) : IClassFixture<Post
 
     private async Task StopAsync()
     {
-        if (_host is { } host)
+        if (_running is var (host, api))
         {
-            Api.Dispose();
-            _host = null;
+            _running = null;
+            api.Dispose();
             await host.DisposeAsync();
         }
     }
 
-    private Task DumpAsync() => PostgresFixture.ExecuteAsync(
+    private Task<int> DumpAsync() => PostgresFixture.ExecuteAsync(
         new NpgsqlConnectionStringBuilder(database.Superuser) { Database = "postgres" }.ConnectionString, $"CREATE DATABASE {_restored} TEMPLATE {database.Database}");
 
     private async Task<string> SignAsync() => (await Api.PostAsync("/v2/log/checkpoint")).Ok()["note"];
