@@ -107,8 +107,13 @@ public static class MbpHost
         services.AddSingleton<ViewCheckpoint>().AddHostedService<ViewKeeper>();
         services.AddSingleton<LiveLedger>().AddHostedService(s => s.GetRequiredService<LiveLedger>());
         services.AddSingleton<StreamMetrics>().AddSingleton<StreamRounds>().AddHostedService(s => s.GetRequiredService<StreamRounds>());
-        services.AddSingleton(receipts).AddSingleton(options.LogKeeper).AddSingleton(LogWorker.MakeKeeper).AddHostedService<LogWorker>();
-        services.AddSingleton<KeyRotation>().AddSingleton<LogMetrics>();
+        services.AddSingleton(receipts).AddSingleton(options.LogKeeper).AddSingleton(LogWorker.MakeKeeper);
+        if (options.Log)
+        {
+            services.AddHostedService<LogWorker>();
+        }
+
+        services.AddSingleton<KeyRotation>().AddSingleton<LogEpochs>().AddSingleton<LogMetrics>();
         services.AddSingleton(MakeWriter);
         services.AddSingleton(ProjectionWorker.MakeDaemon).AddHostedService<ProjectionWorker>();
         services.AddSingleton<SubscriptionWorker>().AddHostedService(s => s.GetRequiredService<SubscriptionWorker>()).AddSingleton<SubscriptionMetrics>();
@@ -201,7 +206,7 @@ public static class MbpHost
         var writer = new LedgerWriter(
             services.GetRequiredService<IEventStore>(), services.GetRequiredService<EventCatalog>(), services.GetRequiredService<IClock>(),
             options.Urls.Split(';')[0], new WriterOptions(), feed.Committed,
-            new TroubleLog(log).Report, receipts.Key is null ? null : receipts);
+            new TroubleLog(log).Report, receipts.Key is null || !options.Log ? null : receipts);
         feed.IsFedHere = () => writer.IsWriter;
         return writer;
     }
@@ -220,6 +225,11 @@ public static class MbpHost
         if (!options.Limits)
         {
             Log.LimitsOff(log);
+        }
+
+        if (!options.Log)
+        {
+            Log.PublicLogOff(log);
         }
     }
 }

@@ -86,7 +86,7 @@ public static class ExternalServer
             throw new PostgresSetupException(
                 $"The login \"{login.Username}\" may not prepare the database ({e.MessageText}). Have an administrator run this in \"{login.Database}\" once:\n\n"
                 + string.Concat(RoleConnections.Roles.Select(role => $"CREATE ROLE {role} NOLOGIN;\nGRANT {role} TO {Quote(login.Username!)};\n"))
-                + $"GRANT CREATE ON DATABASE {Quote(login.Database!)} TO mbp_owner;\nGRANT CREATE, USAGE ON SCHEMA public TO mbp_owner;\n",
+                + $"GRANT CREATE ON DATABASE {Quote(login.Database!)} TO mbp_owner;\nGRANT CREATE, USAGE ON SCHEMA public TO mbp_owner;\nGRANT pg_read_all_stats TO mbp_writer;\n",
                 e);
         }
     }
@@ -138,6 +138,14 @@ public static class ExternalServer
           END IF;
           IF NOT has_schema_privilege('mbp_owner', 'public', 'CREATE') THEN
             GRANT CREATE, USAGE ON SCHEMA public TO mbp_owner;
+          END IF;
+          -- The keeper of the public log looks how far standbys are. Not every login may grant that; /status says so where it matters.
+          IF NOT pg_has_role('mbp_writer', 'pg_read_all_stats', 'MEMBER') THEN
+            BEGIN
+              GRANT pg_read_all_stats TO mbp_writer;
+            EXCEPTION WHEN insufficient_privilege THEN
+              NULL;
+            END;
           END IF;
         END $$
         """;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Mbp.Benchmarks.Anchor;
 using Mbp.Benchmarks.Inner;
 using Mbp.Benchmarks.Lag;
 using Mbp.Benchmarks.Naive;
@@ -31,6 +32,7 @@ internal static class Program
                                     followers of the event stream, while trades come in at a fixed rate
         lag     [--rate 2000] [--seconds 30]
                                     how long after its answer a trade is in every table
+        anchor  [--seconds 30]      the product with and without its public log, in turns; how soon a trade is provable; the deep check
         page    [--reads 1000] [--trades 500] [--seconds 30]
                                     markets' whole pages at a fixed rate while trades go in
         restart [--events 1000000] [--data DIR]
@@ -62,6 +64,11 @@ internal static class Program
                 var seconds = options.Number("seconds", otherwise: 60, least: 1);
                 options.Complete();
                 return Print(await WriteBenchmark.RunAsync(seconds).ConfigureAwait(false));
+
+            case "anchor":
+                var anchor = options.Number("seconds", otherwise: 30, least: 1);
+                options.Complete();
+                return Print(await AnchorBenchmark.RunAsync(anchor).ConfigureAwait(false));
 
             case "soak":
                 var soak = new SoakBenchmark(

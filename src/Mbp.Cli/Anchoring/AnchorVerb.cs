@@ -14,7 +14,7 @@ namespace Mbp.Cli.Anchoring;
 internal static class AnchorVerb
 {
     public static Command Create() => new("anchor", "The ledger as a public log: its checkpoints and its tree.") {
-        Status(), Sign(), Rebuild(), ExportVerb.Create(), DeepCheckVerb.Create(), PublishVerb.Create(), VerifyVerb.Create(), FilesVerb.Create(),
+        Status(), Sign(), Rebuild(), ExportVerb.Create(), DeepCheckVerb.Create(), EpochVerb.Create(), PublishVerb.Create(), VerifyVerb.Create(), FilesVerb.Create(),
     };
 
     private static Command Status()
@@ -107,7 +107,7 @@ internal static class AnchorVerb
             var report = await work.ConfigureAwait(false);
             await parsed.InvocationConfiguration.Output.WriteLineAsync(parsed.GetValue(json)
                 ? JsonSerializer.Serialize(
-                    new { origin = log.Origin, size = report.Size, checkpoints = report.Checkpoints, tiles = report.Tiles, resigned = report.Resigned, holds = report.Holds, differences = report.Differences },
+                    new { origin = log.Origin, size = report.Size, checkpoints = report.Checkpoints, tiles = report.Tiles, resigned = report.Resigned, holds = report.Holds, differences = report.Differences, epochs = report.Epochs, evidenceOnly = report.EvidenceOnly },
                     Importing.ImportReport.Json)
                 : Text(report)).ConfigureAwait(false);
             return report.Holds ? 0 : 1;
@@ -156,6 +156,11 @@ internal static class AnchorVerb
         foreach (var difference in report.Differences)
         {
             text.Append(CultureInfo.InvariantCulture, $"\nDIFFERS {difference}");
+        }
+
+        foreach (var evidence in report.EvidenceOnly ?? [])
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\nEVIDENCE {evidence}");
         }
 
         return text.Append(report.Holds ? "\nThe log is what its leaves say, at every size that was signed." : "\nThe log is NOT what its leaves say.").ToString();

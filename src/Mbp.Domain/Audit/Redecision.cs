@@ -67,7 +67,7 @@ internal static class Redecision
         {
             AnchorKeyAdded e => new AddAnchorKey(e.KeyId, e.Vkey, e.FromSize, e.At),
             AnchorKeyRetired e => new RetireAnchorKey(e.KeyId, e.UntilSize, e.Reason, e.At),
-            LogEpochOpened e => new OpenLogEpoch(e.Origin, e.Epoch, e.LastCheckpoint, e.At),
+            LogEpochOpened e => new OpenLogEpoch(e.Origin, e.Epoch, e.LastCheckpoint, e.At, e.Reason),
             PayloadErased e => new ErasePayload(e.Position, e.Stream, e.Type, e.Fields, e.RestSha256, e.Why, e.At),
             _ => null,
         };

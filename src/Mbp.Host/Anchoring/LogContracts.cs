@@ -16,7 +16,7 @@ namespace Mbp.Host.Anchoring;
 public sealed record ReceiptItem(string Origin, long Position, string LeafHash, IReadOnlyList<string> Path, ReceiptBatch Batch, string KeyId, string Signature)
 {
     internal static ReceiptItem? Of(Receipt? receipt, string origin) => receipt is null ? null : new(
-        origin, receipt.Position, Convert.ToBase64String(receipt.Leaf.ToArray()), [.. receipt.Path.Select(hash => Convert.ToBase64String(hash.ToArray()))],
+        receipt.Batch.Origin ?? origin, receipt.Position, Convert.ToBase64String(receipt.Leaf.ToArray()), [.. receipt.Path.Select(hash => Convert.ToBase64String(hash.ToArray()))],
         new ReceiptBatch(receipt.Batch.FirstPosition, receipt.Batch.Size, Convert.ToBase64String(receipt.Batch.Root.ToArray())),
         receipt.Batch.KeyId.ToString("x8", CultureInfo.InvariantCulture), Convert.ToBase64String(receipt.Batch.Signature.Span));
 }
@@ -68,6 +68,17 @@ public sealed record LogKeysResponse(string Done, string? RetireFrom, IReadOnlyL
 /// <param name="Now">Do not wait for the 14 days that clients have to learn the new key.</param>
 /// <param name="Reason">Why the old key is retired; kept in the ledger.</param>
 public sealed record RotateKeysRequest(bool? Now = null, string? Reason = null);
+
+/// <param name="Confirm">The origin of the log that is given up.</param>
+/// <param name="Reason">Why; it becomes part of the log.</param>
+public sealed record OpenEpochRequest(string? Confirm, string? Reason);
+
+/// <param name="Origin">The new log.</param>
+/// <param name="Epoch">Its number.</param>
+/// <param name="Position">The event that opened it.</param>
+/// <param name="LastCheckpoint">The last signed head of the log before it, which that event quotes.</param>
+/// <param name="Note">The new log's first checkpoint.</param>
+public sealed record EpochResponse(string Origin, int Epoch, long Position, string LastCheckpoint, string Note);
 
 internal static class LogText
 {

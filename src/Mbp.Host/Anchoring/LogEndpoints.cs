@@ -75,7 +75,13 @@ internal static class LogEndpoints
 
     private static async Task<IResult> KeysAsync(HttpContext http, Database database, CancellationToken cancellationToken)
     {
-        var keys = await database.Log.Store.KeysAsync(database.Log.Epoch, cancellationToken);
+        // The present log's first; those of logs that were given up verify what they signed. Each is named after its log.
+        var keys = new List<LogKeyRecord>();
+        for (var epoch = database.Log.Epoch; epoch > 0; epoch--)
+        {
+            keys.AddRange(await database.Log.Store.KeysAsync(epoch, cancellationToken));
+        }
+
         http.Response.Headers.CacheControl = "public, max-age=60";
         return Results.Text(string.Concat(keys.Select(key => $"{key.Key}\n")), Text, Encoding.UTF8);
     }

@@ -15,7 +15,34 @@ internal static class LogOperations
         v2.MapPost("/log/checkpoint", SignAsync).OperatorsOnly().WithName("signLog").WithSummary("Sign the log up to its head; a halted keeper tries again");
         v2.MapGet("/log/keys", KeysAsync).OperatorsOnly().WithName("listLogKeys").WithSummary("The log's keys and the sizes that they may sign");
         v2.MapPost("/log/keys/rotate", RotateAsync).OperatorsOnly().WithName("rotateLogKeys").WithSummary("Add the next key; once it is known for 14 days (or now), retire the old one");
+        v2.MapPost("/log/epochs", OpenEpochAsync).OperatorsOnly().WithName("openLogEpoch").WithSummary("Give a log up that cannot go on, and begin the next one; refused while it is healthy");
     }
+
+    private static async Task<Results<Ok<EpochResponse>, ProblemHttpResult>> OpenEpochAsync(
+        OpenEpochRequest request, HttpContext http, LogEpochs epochs, CancellationToken cancellationToken)
+    {
+        var fields = new Fields();
+        var confirm = fields.Text("confirm", request.Confirm, longest: 255);
+        var reason = fields.Text("reason", request.Reason, longest: 500);
+        if (fields.Problem() is { } problem)
+        {
+            return problem;
+        }
+
+        try
+        {
+            var (opened, rejection) = await epochs.OpenAsync(confirm, reason, Context(http), cancellationToken);
+            return rejection is not null
+                ? Problems.From(rejection)
+                : TypedResults.Ok(new EpochResponse(opened!.Log.Origin, opened.Log.Epoch, opened.Position, opened.Quoted.Format(), opened.Note.Format()));
+        }
+        catch (Exception e) when (e is LogHaltException or LogElsewhereException or TimeoutException)
+        {
+            return Refused(e);
+        }
+    }
+
+    private static CommandContext Context(HttpContext http) => new(Principal.Of(http).Id, System.Diagnostics.Activity.Current?.TraceId.ToHexString() ?? http.TraceIdentifier);
 
     private static async Task<Results<Ok<CheckpointResponse>, ProblemHttpResult>> SignAsync(LogKeeper keeper, CancellationToken cancellationToken)
     {
@@ -46,8 +73,7 @@ internal static class LogOperations
 
         try
         {
-            var context = new CommandContext(Principal.Of(http).Id, System.Diagnostics.Activity.Current?.TraceId.ToHexString() ?? http.TraceIdentifier);
-            var (done, from, rejection) = await rotation.StepAsync(request.Now == true, reason, context, cancellationToken);
+            var (done, from, rejection) = await rotation.StepAsync(request.Now == true, reason, Context(http), cancellationToken);
             return rejection is not null
                 ? Problems.From(rejection)
                 : TypedResults.Ok(new LogKeysResponse(done, from is { } at ? InstantPattern.ExtendedIso.Format(at) : null, await ItemsAsync(rotation, receipts, cancellationToken)));

@@ -6,7 +6,7 @@ using NodaTime;
 namespace Mbp.Host.Anchoring;
 
 /// <summary>Keeps the public log beside everything else: whatever happens to it, commands go on.</summary>
-internal sealed class LogWorker(LogKeeper keeper) : BackgroundService
+internal sealed class LogWorker(LogKeeper keeper, ReceiptSigner receipts, Database database, ILogger<LogKeeper> logger) : BackgroundService
 {
     public static LogKeeper MakeKeeper(IServiceProvider services)
     {
@@ -16,5 +16,21 @@ internal sealed class LogWorker(LogKeeper keeper) : BackgroundService
             new TroubleLog(services.GetRequiredService<ILogger<LogKeeper>>()).Report);
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.Run(() => keeper.RunAsync(stoppingToken), CancellationToken.None);
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        database.Log.EpochBegan += () => _ = RenewAsync(stoppingToken);
+        return Task.Run(() => keeper.RunAsync(stoppingToken), CancellationToken.None);
+    }
+
+    private async Task RenewAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await receipts.RenewAsync(database.Log, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            Platform.Log.WorkerTrouble(logger, e, "the receipts of the new epoch");
+        }
+    }
 }

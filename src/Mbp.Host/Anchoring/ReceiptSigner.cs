@@ -9,7 +9,7 @@ namespace Mbp.Host.Anchoring;
 /// <summary>
 /// Signs the writer's batches, and knows how far each key has signed: a key may be retired only under a checkpoint that covers all of its receipts.
 /// </summary>
-internal sealed class ReceiptSigner(string origin) : IBatchSigner
+internal sealed class ReceiptSigner : IBatchSigner
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<uint, long> _signedTo = [];
@@ -19,21 +19,27 @@ internal sealed class ReceiptSigner(string origin) : IBatchSigner
     /// <exception cref="PostgresSetupException">The key's file holds something else.</exception>
     public static async Task<ReceiptSigner> OfAsync(PublicLog log, CancellationToken cancellationToken)
     {
-        var receipts = new ReceiptSigner(log.Origin);
+        var receipts = new ReceiptSigner();
+        await receipts.RenewAsync(log, cancellationToken).ConfigureAwait(false);
+        return receipts;
+    }
+
+    /// <summary>Has the oldest key in force of the present epoch sign from the next batch on.</summary>
+    /// <exception cref="PostgresSetupException">The key's file holds something else.</exception>
+    public async Task RenewAsync(PublicLog log, CancellationToken cancellationToken)
+    {
         try
         {
             var keys = await log.Store.KeysAsync(log.Epoch, cancellationToken).ConfigureAwait(false);
             if (keys.Where(key => key.Until is null).Select(key => log.Keys.Find(key.Key)).FirstOrDefault(signer => signer is not null) is { } signer)
             {
-                receipts.Use(signer);
+                Use(signer);
             }
         }
         catch (LogFormatException e)
         {
             throw new PostgresSetupException(e.Message, e);
         }
-
-        return receipts;
     }
 
     /// <summary>The key that signs.</summary>
@@ -53,7 +59,8 @@ internal sealed class ReceiptSigner(string origin) : IBatchSigner
     {
         lock (_gate)
         {
-            _signer = new BatchSigner(origin, signer);
+            // A key is named after its log.
+            _signer = new BatchSigner(signer.Key.Name, signer);
         }
     }
 

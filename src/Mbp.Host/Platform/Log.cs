@@ -17,6 +17,9 @@ internal static partial class Log
     [LoggerMessage(4, LogLevel.Warning, "Request quotas are OFF (--limits off): for benchmarks and tests only.")]
     public static partial void LimitsOff(ILogger logger);
 
+    [LoggerMessage(15, LogLevel.Warning, "The public log is OFF (--log off): nothing is signed, answers carry no receipts. For benchmarks only.")]
+    public static partial void PublicLogOff(ILogger logger);
+
     [LoggerMessage(5, LogLevel.Information, "MBP listens on {Urls}; ledger at position {Position}, writer: {IsWriter}. Operator keys: {Keys}")]
     public static partial void Listening(ILogger logger, string urls, long position, bool isWriter, string keys);
 

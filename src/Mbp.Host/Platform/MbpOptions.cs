@@ -20,6 +20,7 @@ public sealed record MbpOptions
           --log-name NAME        whose public log it is, such as mbp.example.org; said once, at the first start
           --events operators     an event's content (/events) for operators only; public unless told otherwise
           --limits off           no request quotas, for benchmarks and tests
+          --log off              neither checkpoints nor receipts: to measure what they cost, and for nothing else
           --witness URL=VKEY     a witness that signs the log's checkpoints; may be given again
           --log-policy FILE      the witnesses of a C2SP tlog-policy file that have URLs
           --anchor KIND=PLACE    where else checkpoints are left, such as folder=DIR,every=10m; may be given again
@@ -47,6 +48,9 @@ public sealed record MbpOptions
     public string Shard { get; init; } = "main";
 
     public bool Limits { get; init; } = true;
+
+    /// <summary>Whether the public log is kept and receipts are signed. Off only to measure what that costs.</summary>
+    public bool Log { get; init; } = true;
 
     /// <summary>Whose public log; null = as at the first start.</summary>
     public string? LogName { get; init; }
@@ -100,6 +104,7 @@ public sealed record MbpOptions
                 "--log-name" => options with { LogName = Value() },
                 "--events" => options with { EventsForOperatorsOnly = Events(Value()) },
                 "--limits" => options with { Limits = OnOff(Value(), name) },
+                "--log" => options with { Log = OnOff(Value(), name) },
                 "--witness" => options with { Witnesses = [.. options.Witnesses, Value()] },
                 "--log-policy" => options with { LogPolicy = Value() },
                 "--anchor" => options with { Anchors = [.. options.Anchors, Value()] },

@@ -63,7 +63,7 @@ internal static class OperationsEndpoints
         app.MapGet("/metrics", (PrometheusPage page) => TypedResults.Text(page.Render(), "text/plain; version=0.0.4; charset=utf-8")).ExcludeFromDescription();
     }
 
-    private static JsonHttpResult<HealthResponse> Ready(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, LogKeeper log, Markets.TemplateSeeder templates)
+    private static JsonHttpResult<HealthResponse> Ready(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, LogKeeper log, Markets.TemplateSeeder templates, MbpOptions options)
     {
         var components = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -81,6 +81,7 @@ internal static class OperationsEndpoints
         components["log"] = log.State switch
         {
             { Fault: { } halt } => $"halted ({halt.Kind}): {halt.What}",
+            _ when !options.Log => "OFF",
             { Keeps: true } state => string.Create(CultureInfo.InvariantCulture, $"keeping: {state.SignedSize} signed"),
             { Lacks: { } key } => $"standing by without key {key}",
             _ => "standing by",
@@ -100,6 +101,11 @@ internal static class OperationsEndpoints
             warnings.Add("Request quotas are off (--limits off): for benchmarks and tests only.");
         }
 
+        if (!options.Log)
+        {
+            warnings.Add("The public log is off (--log off): nothing is signed, answers carry no receipts. For benchmarks only.");
+        }
+
         if (live.Fault is { } fault)
         {
             warnings.Add($"The read models stopped at position {view.Position}: {fault.Message}");
@@ -115,6 +121,11 @@ internal static class OperationsEndpoints
         else if (state.Lacks is { } key)
         {
             warnings.Add($"This host cannot sign the public log, nor receipts: key {key} is not in {database.Log.Keys.Folder}. While no other host has it, nothing is signed (docs/runbooks/public-log.md).");
+        }
+
+        if (log.StandbysHidden)
+        {
+            warnings.Add("Synchronous standbys are set, and mbp_writer may not see how far they are: checkpoints rest on the server's word alone. Run: GRANT pg_read_all_stats TO mbp_writer;");
         }
 
         return TypedResults.Ok(new StatusResponse(

@@ -28,6 +28,8 @@ internal static class EmbeddedRoles
                 }
             }
 
+            // The keeper of the public log looks how far standbys are.
+            await ScalarAsync(session, $"GRANT pg_read_all_stats TO {RoleConnections.WriterRole}", cancellationToken).ConfigureAwait(false);
             await EnsureDatabaseAsync(session, Database, cancellationToken).ConfigureAwait(false);
         }
 

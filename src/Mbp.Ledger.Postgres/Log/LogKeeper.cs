@@ -82,6 +82,12 @@ public sealed partial class LogKeeper : IAsyncDisposable
 
     public LogState State => _state;
 
+    /// <summary>
+    /// Whether commits wait for synchronous standbys whose places the writer's role may not see (<c>pg_read_all_stats</c>): then a head is signed on the server's word
+    /// that a commit is not shown before they have it.
+    /// </summary>
+    public bool StandbysHidden { get; private set; }
+
     /// <summary>How often it has halted.</summary>
     public long Faults { get; private set; }
 
@@ -108,6 +114,8 @@ public sealed partial class LogKeeper : IAsyncDisposable
             try
             {
                 await using var session = await _sessions.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+                // Another process may have opened a new epoch meanwhile.
+                await _log.RefreshAsync(cancellationToken).ConfigureAwait(false);
                 var lacks = await LacksAsync(cancellationToken).ConfigureAwait(false);
                 if (lacks is null && await TryLockAsync(session, cancellationToken).ConfigureAwait(false))
                 {
@@ -316,12 +324,14 @@ public sealed partial class LogKeeper : IAsyncDisposable
     private async Task<Growing> ContinueAsync(NpgsqlConnection session, CancellationToken cancellationToken)
     {
         var newest = await _log.Store.NewestAsync(_log.Epoch, cancellationToken).ConfigureAwait(false);
-        var tree = new Growing(await _log.Tiles.ContinueAsync(newest?.Size ?? 0, cancellationToken).ConfigureAwait(false)) { Signed = newest?.Size ?? 0, Last = newest?.Note };
-        if (newest is not null && tree.Builder.Root() != newest.Root)
+        // A new epoch takes over leaves and tiles, as far as the database has heads of the old one; it signs nothing that they do not bear out.
+        var stored = newest ?? await _log.Store.LargestBeforeAsync(_log.Epoch, cancellationToken).ConfigureAwait(false);
+        var tree = new Growing(await _log.Tiles.ContinueAsync(stored?.Size ?? 0, cancellationToken).ConfigureAwait(false)) { Signed = stored?.Size ?? 0, Last = newest?.Note };
+        if (stored is not null && tree.Builder.Root() != stored.Root)
         {
             throw new LogHaltException(
-                LogFaults.Tree, newest.Size,
-                $"The tiles have the root {tree.Builder.Root()} at size {newest.Size}, where {newest.Root} was signed. `mbp anchor rebuild --check` names the tile or the entry that was changed.");
+                LogFaults.Tree, stored.Size,
+                $"The tiles have the root {tree.Builder.Root()} at size {stored.Size}, where {stored.Root} was signed. `mbp anchor rebuild --check` names the tile or the entry that was changed.");
         }
 
         await LoadKeysAsync(tree, cancellationToken).ConfigureAwait(false);
@@ -331,6 +341,13 @@ public sealed partial class LogKeeper : IAsyncDisposable
                 LogFaults.LastSigned, newest.Size,
                 $"{_log.LastSigned.FilePath} is missing, and the log has signed {newest.Size} leaves at least: a database that was restored cannot say whether there were more. "
                 + "Put the newest checkpoint there that anybody holds (the old data folder's, a witness's, an export's), then `mbp anchor checkpoint`.");
+        }
+
+        if (newest is null && _log.EpochOf(Checkpoint.Of(note).Origin) < _log.Epoch)
+        {
+            // The last head of the log that was given up; it is quoted by this one's first event and kept as evidence. The first signature takes its place.
+            tree.OnFile = note;
+            return tree;
         }
 
         await ExtendsAsync(session, tree, note, cancellationToken).ConfigureAwait(false);
@@ -402,7 +419,7 @@ public sealed partial class LogKeeper : IAsyncDisposable
                 var take = limit is { } most ? (int)Math.Min(hashes.Length, most - first + 1) : hashes.Length;
                 tree.Completed.AddRange(tree.Builder.Append(hashes.Span[..take]));
                 rows++;
-                if (tree.Builder.Size == limit || (limit is null && tree.Builder.Size >= tree.Signed + Stride))
+                if (tree.Builder.Size == limit || (limit is null && tree.Builder.Size >= Math.Max(tree.Signed + Stride, tree.First)))
                 {
                     return true;
                 }
@@ -417,7 +434,7 @@ public sealed partial class LogKeeper : IAsyncDisposable
     private async Task SignAsync(NpgsqlConnection session, Growing tree, NpgsqlLogSequenceNumber lsn, string? retire, CancellationToken cancellationToken)
     {
         var size = tree.Builder.Size;
-        if (size == 0 || (size == tree.Signed && retire is null))
+        if (size == 0 || (size == tree.Signed && retire is null) || size < tree.First)
         {
             _state = _state with { UnsignedSince = null };
             return;
@@ -466,7 +483,7 @@ public sealed partial class LogKeeper : IAsyncDisposable
     }
 
     /// <summary>Waits until what was read would outlive a failover: flushed by as many synchronous standbys as a commit waits for.</summary>
-    private static async Task<NpgsqlLogSequenceNumber> ConfirmedAsync(NpgsqlConnection session, CancellationToken cancellationToken)
+    private async Task<NpgsqlLogSequenceNumber> ConfirmedAsync(NpgsqlConnection session, CancellationToken cancellationToken)
     {
         var lsn = default(NpgsqlLogSequenceNumber);
         for (var first = true; ; first = false)
@@ -489,6 +506,7 @@ public sealed partial class LogKeeper : IAsyncDisposable
                 lsn = reader.GetFieldValue<NpgsqlLogSequenceNumber>(1);
             }
 
+            StandbysHidden = reader.GetString(0).Length > 0 && !reader.GetBoolean(3);
             if (reader.GetString(0).Length == 0 || !reader.GetBoolean(3) || (!first && reader.GetInt64(2) >= Needed(reader.GetString(0))))
             {
                 return lsn;
@@ -522,6 +540,9 @@ public sealed partial class LogKeeper : IAsyncDisposable
         public long Signed { get; set; }
 
         public SignedNote? Last { get; set; }
+
+        /// <summary>The first size that a key may sign: a new epoch begins with the event that opened it.</summary>
+        public long First => Keys.Count == 0 ? 0 : Keys.Min(key => key.From);
 
         /// <summary>What the file of the last signed head must hold.</summary>
         public SignedNote? OnFile { get; set; }

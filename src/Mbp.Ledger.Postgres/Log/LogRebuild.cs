@@ -10,7 +10,10 @@ namespace Mbp.Ledger.Postgres.Log;
 /// <param name="Tiles">Full tiles compared.</param>
 /// <param name="Resigned">Signatures made again, byte by byte the same; those of keys that are gone are only verified.</param>
 /// <param name="Differences">What does not hold, by size, tile or position; the first of many.</param>
-public sealed record LogRebuildReport(long Size, long Checkpoints, long Tiles, long Resigned, IReadOnlyList<string> Differences)
+/// <param name="Epochs">The logs whose checkpoints were compared.</param>
+/// <param name="EvidenceOnly">Heads of logs that were given up which only the evidence has: this ledger cannot bear them out.</param>
+public sealed record LogRebuildReport(
+    long Size, long Checkpoints, long Tiles, long Resigned, IReadOnlyList<string> Differences, int Epochs = 1, IReadOnlyList<string>? EvidenceOnly = null)
 {
     public bool Holds => Differences.Count == 0;
 }
@@ -25,11 +28,11 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
     private const int CheckpointsAtATime = 1_000;
 
     private readonly List<string> _differences = [];
-    private readonly Queue<StoredCheckpoint> _checkpoints = new();
+    private readonly List<string> _evidenceOnly = [];
+    private readonly List<Epoch> _epochs = [];
     private long _compared;
     private long _tiles;
     private long _resigned;
-    private long _listed;
     private long _signed;
 
     /// <summary>The last position that was gone through.</summary>
@@ -37,10 +40,15 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
 
     public async Task<LogRebuildReport> RunAsync(CancellationToken cancellationToken)
     {
-        var keys = await log.Store.KeysAsync(log.Epoch, cancellationToken).ConfigureAwait(false);
         var builder = new TileBuilder();
-        // The log may grow meanwhile: what was signed at the start is compared, and everything under it was stored by then.
-        _signed = (await log.Store.NewestAsync(log.Epoch, cancellationToken).ConfigureAwait(false))?.Size ?? 0;
+        foreach (var record in await log.Store.LogsAsync(cancellationToken).ConfigureAwait(false))
+        {
+            // The log may grow meanwhile: what was signed at the start is compared, and everything under it was stored by then.
+            var signed = (await log.Store.NewestAsync(record.Epoch, cancellationToken).ConfigureAwait(false))?.Size ?? 0;
+            _epochs.Add(new Epoch(record, await log.Store.KeysAsync(record.Epoch, cancellationToken).ConfigureAwait(false), signed));
+            _signed = Math.Max(_signed, signed);
+        }
+
         await using var pool = RoleConnections.Pool("mbp_rebuild", connections.Reader, c =>
         {
             c.Pooling = false;
@@ -49,7 +57,11 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
         await using var session = await pool.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         await using var tiles = await StoredTiles.OpenAsync(pool, cancellationToken).ConfigureAwait(false);
         var last = TryLastSigned();
-        await NextCheckpointsAsync(cancellationToken).ConfigureAwait(false);
+        foreach (var epoch in _epochs)
+        {
+            await NextCheckpointsAsync(epoch, cancellationToken).ConfigureAwait(false);
+        }
+
         try
         {
             await foreach (var (_, hashes) in new LeafRows().ReadAsync(session, 0, int.MaxValue, cancellationToken).ConfigureAwait(false))
@@ -57,7 +69,7 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
                 for (var taken = 0; taken < hashes.Length;)
                 {
                     // Up to the next size that was signed, wherever within a commit it lies.
-                    var stop = Math.Min(_checkpoints.TryPeek(out var next) ? next.Size : long.MaxValue, last is not null && last.Size > builder.Size ? last.Size : long.MaxValue);
+                    var stop = Math.Min(_epochs.Min(epoch => epoch.Next), last is not null && last.Size > builder.Size ? last.Size : long.MaxValue);
                     var take = (int)Math.Min(hashes.Length - taken, stop - builder.Size);
                     foreach (var tile in builder.Append(hashes.Span.Slice(taken, take)))
                     {
@@ -71,11 +83,10 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
                         Differ($"size {last.Size}: the last signed head has the root {last.Root}, the leaves have {builder.Root()}");
                     }
 
-                    if (next is not null && next.Size == builder.Size)
+                    foreach (var epoch in _epochs.Where(epoch => epoch.Next == builder.Size))
                     {
-                        _checkpoints.Dequeue();
-                        Compare(next, builder.Root(), keys);
-                        await NextCheckpointsAsync(cancellationToken).ConfigureAwait(false);
+                        Compare(epoch, epoch.Checkpoints.Dequeue(), builder.Root());
+                        await NextCheckpointsAsync(epoch, cancellationToken).ConfigureAwait(false);
                     }
                 }
             }
@@ -86,10 +97,12 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
             return Report(builder.Size);
         }
 
-        while (_checkpoints.TryDequeue(out var beyond))
+        foreach (var beyond in _epochs.SelectMany(epoch => epoch.Checkpoints))
         {
             Differ($"size {beyond.Size}: a checkpoint was signed, and the ledger ends at {builder.Size}");
         }
+
+        await EvidenceAsync(cancellationToken).ConfigureAwait(false);
 
         if (last is not null && last.Size > builder.Size && last.Size >= _signed)
         {
@@ -104,7 +117,7 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
         return Report(builder.Size);
     }
 
-    private LogRebuildReport Report(long size) => new(size, _compared, _tiles, _resigned, _differences);
+    private LogRebuildReport Report(long size) => new(size, _compared, _tiles, _resigned, _differences, _epochs.Count, _evidenceOnly);
 
     private void Differ(string what)
     {
@@ -118,7 +131,7 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
     {
         try
         {
-            return log.LastSigned.Read() is { } note ? Checkpoint.Of(note) : null;
+            return log.LastSigned.Read() is { } note && Checkpoint.Of(note) is var head && head.Origin == log.Origin ? head : null;
         }
         catch (LogHaltException e)
         {
@@ -127,9 +140,38 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
         }
     }
 
-    private async Task NextCheckpointsAsync(CancellationToken cancellationToken)
+    // What a log that was given up has signed and this database does not have.
+    private async Task EvidenceAsync(CancellationToken cancellationToken)
     {
-        if (_checkpoints.Count > 0)
+        IReadOnlyList<(string File, SignedNote Note)> notes;
+        try
+        {
+            notes = log.Evidence.Notes();
+        }
+        catch (LogFormatException e)
+        {
+            Differ($"{log.Evidence.Folder}: a note is none: {e.Message}");
+            return;
+        }
+
+        foreach (var (file, note) in notes)
+        {
+            var head = Checkpoint.Of(note);
+            var epoch = _epochs.Find(known => known.Record.Origin == head.Origin);
+            if (epoch is not null && !epoch.Keys.Any(key => note.Verify(key.Key) == SignatureState.Valid))
+            {
+                Differ($"{file}: no key of {head.Origin} has signed it");
+            }
+            else if (epoch is null || (await log.Store.AtAsync(epoch.Record.Epoch, head.Size, cancellationToken).ConfigureAwait(false))?.Root != head.Root)
+            {
+                _evidenceOnly.Add($"{head.Origin}, size {head.Size}: only in {file}; the database does not have it");
+            }
+        }
+    }
+
+    private async Task NextCheckpointsAsync(Epoch epoch, CancellationToken cancellationToken)
+    {
+        if (epoch.Checkpoints.Count > 0)
         {
             return;
         }
@@ -137,18 +179,18 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
         IReadOnlyList<StoredCheckpoint> page;
         try
         {
-            page = await log.Store.ListAsync(log.Epoch, _listed, CheckpointsAtATime, cancellationToken).ConfigureAwait(false);
+            page = await log.Store.ListAsync(epoch.Record.Epoch, epoch.Listed, CheckpointsAtATime, cancellationToken).ConfigureAwait(false);
         }
         catch (LogFormatException e)
         {
-            Differ($"beyond size {_listed}: a stored note is none: {e.Message}");
+            Differ($"beyond size {epoch.Listed}: a stored note is none: {e.Message}");
             return;
         }
 
-        foreach (var checkpoint in page.TakeWhile(checkpoint => checkpoint.Size <= _signed))
+        foreach (var checkpoint in page.TakeWhile(checkpoint => checkpoint.Size <= epoch.Signed))
         {
-            _checkpoints.Enqueue(checkpoint);
-            _listed = checkpoint.Size;
+            epoch.Checkpoints.Enqueue(checkpoint);
+            epoch.Listed = checkpoint.Size;
         }
     }
 
@@ -179,7 +221,7 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
         }
     }
 
-    private void Compare(StoredCheckpoint stored, MerkleHash root, IReadOnlyList<LogKeyRecord> keys)
+    private void Compare(Epoch epoch, StoredCheckpoint stored, MerkleHash root)
     {
         _compared++;
         if (stored.Root != root)
@@ -187,7 +229,7 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
             Differ($"size {stored.Size}: {stored.Root} was recorded, the leaves have the root {root}");
         }
 
-        var text = new Checkpoint(log.Origin, stored.Size, root).ToText();
+        var text = new Checkpoint(epoch.Record.Origin, stored.Size, root).ToText();
         if (stored.Note.Text != text)
         {
             Differ($"size {stored.Size}: the note is not of this size and root");
@@ -196,7 +238,7 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
 
         foreach (var signature in stored.Note.Signatures)
         {
-            if (keys.FirstOrDefault(key => signature.IsOf(key.Key)) is not { } key || stored.Size < key.From || stored.Size > (key.Until ?? long.MaxValue))
+            if (epoch.Keys.FirstOrDefault(key => signature.IsOf(key.Key)) is not { } key || stored.Size < key.From || stored.Size > (key.Until ?? long.MaxValue))
             {
                 Differ($"size {stored.Size}: signed by {signature.KeyId:x8}, which is no key of the log for this size");
             }
@@ -213,6 +255,24 @@ public sealed class LogRebuild(PublicLog log, RoleConnections connections)
                 Differ($"size {stored.Size}: the signature is not that of {key.Id}");
             }
         }
+    }
+
+    /// <summary>One log, and where the comparison is in its checkpoints.</summary>
+    private sealed class Epoch(LogRecord record, IReadOnlyList<LogKeyRecord> keys, long signed)
+    {
+        public LogRecord Record => record;
+
+        public IReadOnlyList<LogKeyRecord> Keys => keys;
+
+        /// <summary>The largest size at the start of the comparison.</summary>
+        public long Signed => signed;
+
+        public Queue<StoredCheckpoint> Checkpoints { get; } = new();
+
+        public long Listed { get; set; }
+
+        /// <summary>The next size to be compared.</summary>
+        public long Next => Checkpoints.TryPeek(out var next) ? next.Size : long.MaxValue;
     }
 
     /// <summary>The stored tiles, a cursor for each level: the builder completes the tiles of a level in order.</summary>

@@ -66,6 +66,31 @@ public sealed class LogStore : IAsyncDisposable
         Readers, "SELECT epoch, origin, at FROM ledger_log ORDER BY epoch DESC LIMIT 1",
         reader => new LogRecord(reader.GetInt32(0), reader.GetString(1), reader.GetDateTime(2).ToInstant()), [], cancellationToken);
 
+    /// <summary>Every log that there was, the first first.</summary>
+    public Task<IReadOnlyList<LogRecord>> LogsAsync(CancellationToken cancellationToken) => AllAsync(
+        "SELECT epoch, origin, at FROM ledger_log ORDER BY epoch", reader => new LogRecord(reader.GetInt32(0), reader.GetString(1), reader.GetDateTime(2).ToInstant()), [], cancellationToken);
+
+    /// <summary>Begins the log that takes over from one that was given up, with its first key, and ends the time of the old one's keys: both or neither.</summary>
+    /// <param name="old">The epoch that ends.</param>
+    /// <param name="until">The last size that it signed.</param>
+    /// <param name="next">The epoch that begins.</param>
+    /// <param name="origin">Its name.</param>
+    /// <param name="key">Its first key.</param>
+    /// <param name="from">The first size that it signs.</param>
+    /// <param name="cancellationToken">Before the commit.</param>
+    /// <returns>Whether this call began it.</returns>
+    public async Task<bool> TakeOverAsync(int old, long until, int next, string origin, VerifierKey key, long from, CancellationToken cancellationToken)
+    {
+        var changed = await ExecuteAsync(
+            """
+            WITH log AS (INSERT INTO ledger_log (epoch, origin) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING epoch),
+                 ended AS (UPDATE ledger_key SET until_size = greatest(from_size, $6) WHERE epoch = $5 AND until_size IS NULL AND EXISTS (SELECT FROM log))
+            INSERT INTO ledger_key (epoch, key_id, vkey, from_size) SELECT epoch, $3, $4, $7 FROM log
+            """,
+            [next, origin, LogKeys.IdOf(key), key.ToString(), old, until, from], cancellationToken).ConfigureAwait(false);
+        return changed > 0;
+    }
+
     /// <summary>Begins a log with its first key, unless somebody else was first.</summary>
     /// <returns>Whether this call began it.</returns>
     public async Task<bool> BeginAsync(int epoch, string origin, VerifierKey key, CancellationToken cancellationToken)
@@ -92,6 +117,10 @@ public sealed class LogStore : IAsyncDisposable
     /// <summary>The newest checkpoint.</summary>
     public Task<StoredCheckpoint?> NewestAsync(int epoch, CancellationToken cancellationToken) => FirstAsync(
         Readers, $"SELECT {Columns} FROM ledger_checkpoint WHERE epoch = $1 ORDER BY size DESC LIMIT 1", Read, [epoch], cancellationToken);
+
+    /// <summary>The largest checkpoint of the logs before one.</summary>
+    public Task<StoredCheckpoint?> LargestBeforeAsync(int epoch, CancellationToken cancellationToken) => FirstAsync(
+        Readers, $"SELECT {Columns} FROM ledger_checkpoint WHERE epoch < $1 ORDER BY size DESC LIMIT 1", Read, [epoch], cancellationToken);
 
     /// <summary>The checkpoint of a size.</summary>
     public Task<StoredCheckpoint?> AtAsync(int epoch, long size, CancellationToken cancellationToken) => FirstAsync(

@@ -8,13 +8,21 @@ public sealed class PublicLog : IAsyncDisposable
     /// <summary>The log's name where none is given.</summary>
     public const string DefaultName = "mbp.localhost";
 
-    private PublicLog(LogRecord record, LogStore store, LogKeys keys, LastSigned lastSigned)
+    private const string Within = "/mbp-ledger/";
+
+    private volatile LogRecord _record;
+
+    private PublicLog(LogRecord record, LogStore store, LogKeys keys, LastSigned lastSigned, LogEvidence evidence)
     {
-        (Record, Store, Keys, LastSigned) = (record, store, keys, lastSigned);
+        (_record, Store, Keys, LastSigned, Evidence) = (record, store, keys, lastSigned, evidence);
         Tiles = new LogTiles(store);
     }
 
-    public LogRecord Record { get; }
+    /// <summary>The log of today. It changes when a new epoch is opened.</summary>
+    public LogRecord Record => _record;
+
+    /// <summary>Whose log: its origin without the epoch.</summary>
+    public string Name => Origin[..Origin.LastIndexOf(Within, StringComparison.Ordinal)];
 
     public string Origin => Record.Origin;
 
@@ -27,6 +35,22 @@ public sealed class PublicLog : IAsyncDisposable
     public LogKeys Keys { get; }
 
     public LastSigned LastSigned { get; }
+
+    /// <summary>The signed heads of logs that were given up.</summary>
+    public LogEvidence Evidence { get; }
+
+    /// <summary>Called when another epoch has taken over.</summary>
+    public event Action? EpochBegan;
+
+    /// <summary>Looks whether another epoch has taken over, in this process or elsewhere.</summary>
+    public async Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        if (await Store.FindAsync(cancellationToken).ConfigureAwait(false) is { } record && record.Epoch != Epoch)
+        {
+            _record = record;
+            EpochBegan?.Invoke();
+        }
+    }
 
     /// <summary>Opens the log, and begins it where there is none yet.</summary>
     /// <param name="connections">The ledger's database.</param>
@@ -56,7 +80,9 @@ public sealed class PublicLog : IAsyncDisposable
         {
             if (await store.FindAsync(cancellationToken).ConfigureAwait(false) is { } record)
             {
-                return new PublicLog(record, store, new LogKeys(Path.Combine(folder, "keys")), new LastSigned(Path.Combine(folder, "last-signed")));
+                return new PublicLog(
+                    record, store, new LogKeys(Path.Combine(folder, "keys")), new LastSigned(Path.Combine(folder, "last-signed")),
+                    new LogEvidence(Path.Combine(folder, "evidence")));
             }
         }
         catch
@@ -87,7 +113,17 @@ public sealed class PublicLog : IAsyncDisposable
         Keys.Dispose();
     }
 
-    internal static string OriginOf(string name, int epoch) => FormattableString.Invariant($"{name}/mbp-ledger/{epoch}");
+    /// <summary>The origin of an epoch.</summary>
+    public static string OriginOf(string name, int epoch) => FormattableString.Invariant($"{name}{Within}{epoch}");
+
+    /// <summary>The epoch of an origin of this log; null for another's.</summary>
+    public int? EpochOf(string origin)
+    {
+        ArgumentNullException.ThrowIfNull(origin);
+        return origin.StartsWith(Name + Within, StringComparison.Ordinal)
+            && int.TryParse(origin.AsSpan(Name.Length + Within.Length), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var epoch) && origin == OriginOf(Name, epoch)
+            ? epoch : null;
+    }
 
     private static async Task<PublicLog> BeginAsync(RoleConnections connections, string folder, string name, CancellationToken cancellationToken)
     {

@@ -40,6 +40,6 @@ public sealed class BatchSigner(string origin, ICheckpointSigner signer) : IBatc
     {
         // Read once: the id and the signature belong to one key.
         var current = _signer;
-        return new BatchSignature(current.Key.KeyId, current.Sign(new BatchNote(origin, firstPosition, size, root).ToUtf8()));
+        return new BatchSignature(current.Key.KeyId, current.Sign(new BatchNote(origin, firstPosition, size, root).ToUtf8()), origin);
     }
 }

@@ -15,9 +15,16 @@ public static class ManagedEd25519
     // The order of the group.
     private static readonly BigInteger L = BigInteger.Pow(2, 252) + BigInteger.Parse("27742317777372353535851937790883648493", CultureInfo.InvariantCulture);
 
-    private static readonly BigInteger D = Mod(-121665 * Inverse(121666));
-    private static readonly BigInteger RootOfMinusOne = BigInteger.ModPow(2, (P - 1) / 4, P);
-    private static readonly Point Base = Decode(Encoded(Mod(4 * Inverse(5))))!.Value;
+    // The y of all eight points whose eightfold is zero.
+    private static readonly byte[][] SmallOrder =
+    [
+        Convert.FromHexString("0000000000000000000000000000000000000000000000000000000000000000"),
+        Convert.FromHexString("0100000000000000000000000000000000000000000000000000000000000000"),
+        Convert.FromHexString("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+        Convert.FromHexString("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+        Convert.FromHexString("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+    ];
+
 
     /// <summary>Whether the key signed the message. False too for bytes that are no key or no signature.</summary>
     public static bool Verify(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
@@ -32,7 +39,7 @@ public static class ManagedEd25519
         sha.AppendData(publicKey);
         sha.AppendData(message);
         var k = Integer(sha.GetHashAndReset()) % L;
-        return Base.Times(Integer(signature[32..])).Same(r.Plus(key.Times(k)));
+        return Curve.Base.Times(Integer(signature[32..])).Same(r.Plus(key.Times(k)));
     }
 
     /// <summary>Lengths, a scalar below the group's order and coordinates below the field's: else one signature or key could be written in two ways.</summary>
@@ -43,20 +50,41 @@ public static class ManagedEd25519
         && Y(publicKey) < P
         && Y(signature[..32]) < P;
 
-    /// <summary>Whether the bytes are a point under which nothing can be signed without its private key: one of a small order accepts made-up signatures.</summary>
-    internal static bool IsPublicKey(ReadOnlySpan<byte> bytes) =>
-        bytes.Length == Ed25519.PublicKeySize && Decode(bytes) is { } point && !point.Times(8).Same(Point.Zero);
+    /// <summary>
+    /// Whether the bytes can be a key under which nothing is signed without its private one: a point of a small order accepts made-up signatures. That
+    /// they are a point at all is not looked at: those that are none verify nothing.
+    /// </summary>
+    internal static bool IsPublicKey(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length != Ed25519.PublicKeySize || Y(bytes) >= P)
+        {
+            return false;
+        }
+
+        Span<byte> y = stackalloc byte[Ed25519.PublicKeySize];
+        bytes.CopyTo(y);
+        y[^1] &= 0x7F;
+        foreach (var small in SmallOrder)
+        {
+            if (y.SequenceEqual(small))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private static Point? Decode(ReadOnlySpan<byte> bytes)
     {
         var y = Y(bytes);
         var odd = bytes[31] >> 7 == 1;
-        var (u, v) = (Mod((y * y) - 1), Mod((D * y * y) + 1));
+        var (u, v) = (Mod((y * y) - 1), Mod((Curve.D * y * y) + 1));
         var x2 = Mod(u * Inverse(v));
         var x = BigInteger.ModPow(x2, (P + 3) / 8, P);
         if (Mod((x * x) - x2) != 0)
         {
-            x = Mod(x * RootOfMinusOne);
+            x = Mod(x * Curve.RootOfMinusOne);
         }
 
         if (y >= P || Mod((x * x) - x2) != 0 || (x.IsZero && odd))
@@ -82,6 +110,14 @@ public static class ManagedEd25519
 
     private static BigInteger Mod(BigInteger value) => BigInteger.Remainder(value, P) is var rest && rest.Sign < 0 ? rest + P : rest;
 
+    // Apart, as they take milliseconds that nobody with libcrypto needs to spend.
+    private static class Curve
+    {
+        public static readonly BigInteger D = Mod(-121665 * Inverse(121666));
+        public static readonly BigInteger RootOfMinusOne = BigInteger.ModPow(2, (P - 1) / 4, P);
+        public static readonly Point Base = Decode(Encoded(Mod(4 * Inverse(5))))!.Value;
+    }
+
     // Extended coordinates (RFC 8032, section 5.1.4): x = X/Z, y = Y/Z, x * y = T/Z; one formula for every pair of points.
     private readonly record struct Point(BigInteger X, BigInteger Y, BigInteger Z, BigInteger T)
     {
@@ -91,7 +127,7 @@ public static class ManagedEd25519
         {
             var a = Mod((Y - X) * (other.Y - other.X));
             var b = Mod((Y + X) * (other.Y + other.X));
-            var c = Mod(2 * T * D * other.T);
+            var c = Mod(2 * T * Curve.D * other.T);
             var d = Mod(2 * Z * other.Z);
             var (e, f, g, h) = (b - a, d - c, d + c, b + a);
             return new Point(Mod(e * f), Mod(g * h), Mod(f * g), Mod(e * h));

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Text;
-using System.Security.Cryptography;
 using NodaTime;
 
 namespace Mbp.Ledger.Merkle;
@@ -174,12 +173,13 @@ public static class Leaf
         public void PutCommitment(ReadOnlySpan<byte> salt, ReadOnlySpan<byte> json)
         {
             const int OnStack = 1024;
-            Span<byte> mac = stackalloc byte[HMACSHA256.HashSizeInBytes];
-            var rented = json.Length <= OnStack ? null : ArrayPool<byte>.Shared.Rent(json.Length);
+            Span<byte> mac = stackalloc byte[HmacSha256.Size];
+            var rented = json.Length + HmacSha256.Before <= OnStack ? null : ArrayPool<byte>.Shared.Rent(json.Length + HmacSha256.Before);
             try
             {
-                var canonical = rented ?? stackalloc byte[OnStack];
-                HMACSHA256.HashData(salt, canonical[..CanonicalJson.Write(json, canonical)], mac);
+                var buffer = rented ?? stackalloc byte[OnStack];
+                var length = CanonicalJson.Write(json, buffer[HmacSha256.Before..]);
+                HmacSha256.Compute(salt, buffer[..(HmacSha256.Before + length)], mac);
             }
             finally
             {

@@ -15,7 +15,8 @@ public interface IBatchSigner
 /// <summary>A signature and whose it is, taken together: the key may be rotated between two batches.</summary>
 /// <param name="KeyId">The id of the key that signed (C2SP signed-note).</param>
 /// <param name="Bytes">The signature.</param>
-public readonly record struct BatchSignature(uint KeyId, ReadOnlyMemory<byte> Bytes);
+/// <param name="Origin">Whose log the key belongs to, where the signer has more than one in its time.</param>
+public readonly record struct BatchSignature(uint KeyId, ReadOnlyMemory<byte> Bytes, string? Origin = null);
 
 /// <summary>What a caller can hold against the operator if the event should ever be missing from the log (integrity.md, section 1.4).</summary>
 /// <param name="Position">The position of the command's last event.</param>
@@ -34,7 +35,8 @@ public sealed record Receipt(long Position, MerkleHash Leaf, IReadOnlyList<Merkl
 /// <param name="Root">The root over their leaf hashes.</param>
 /// <param name="KeyId">The id of the key that signed.</param>
 /// <param name="Signature">The signer's, over the first three.</param>
-public sealed record BatchSeal(long FirstPosition, int Size, MerkleHash Root, uint KeyId, ReadOnlyMemory<byte> Signature);
+/// <param name="Origin">Whose log, where the signer says so.</param>
+public sealed record BatchSeal(long FirstPosition, int Size, MerkleHash Root, uint KeyId, ReadOnlyMemory<byte> Signature, string? Origin = null);
 
 /// <summary>The receipts of one batch.</summary>
 internal sealed class BatchReceipts
@@ -46,7 +48,7 @@ internal sealed class BatchReceipts
     {
         _tree = new MerkleLevels(leaves.Hashes);
         var signature = signer.Sign(_tree.Root, firstPosition, _tree.Count);
-        _seal = new BatchSeal(firstPosition, _tree.Count, _tree.Root, signature.KeyId, signature.Bytes);
+        _seal = new BatchSeal(firstPosition, _tree.Count, _tree.Root, signature.KeyId, signature.Bytes, signature.Origin);
     }
 
     public Receipt Of(int index) => new(_seal.FirstPosition + index, _tree.Leaf(index), _tree.Path(index), _seal);

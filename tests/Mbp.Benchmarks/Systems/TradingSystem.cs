@@ -34,6 +34,9 @@ internal sealed class TradingSystem : IAsyncDisposable
     /// <summary>The product's host on a fresh ledger, with no other way in than its API.</summary>
     public static Task<TradingSystem> ProductAsync() => StartAsync("product", "Mbp.Host.dll", "--ephemeral", "--limits", "off");
 
+    /// <summary>The same without the public log: no keeper, no receipts.</summary>
+    public static Task<TradingSystem> ProductWithoutLogAsync() => StartAsync("without", "Mbp.Host.dll", "--ephemeral", "--limits", "off", "--log", "off");
+
     /// <summary>The naive way (<see cref="Naive.NaiveHost"/>).</summary>
     public static Task<TradingSystem> NaiveAsync() => StartAsync("naive", "Mbp.Benchmarks.dll", Program.NaiveMode);
 
@@ -56,13 +59,26 @@ internal sealed class TradingSystem : IAsyncDisposable
     /// <summary>The database behind it.</summary>
     public RoleConnections Connections => RoleConnections.Load(Path.Combine(_data!, "connections.json"))!;
 
+    /// <summary>The host's data folder.</summary>
+    public string Data => _data!;
+
     /// <summary>One trade; returns its position.</summary>
-    public async Task<long> TradeAsync(int market, string account)
+    public async Task<long> TradeAsync(int market, string account) => (await TradedAsync(market, account).ConfigureAwait(false))["position"]!.GetValue<long>();
+
+    /// <summary>What a path says to a GET; null for any status but 200.</summary>
+    public async Task<string?> TryGetAsync(string path)
+    {
+        using var answer = await _http.GetAsync(new Uri(path, UriKind.Relative)).ConfigureAwait(false);
+        return answer.StatusCode == System.Net.HttpStatusCode.OK ? await answer.Content.ReadAsStringAsync().ConfigureAwait(false) : null;
+    }
+
+    /// <summary>One trade; returns its answer.</summary>
+    public async Task<System.Text.Json.Nodes.JsonObject> TradedAsync(int market, string account)
     {
         using var answer = await _http.PostAsJsonAsync(
             new Uri($"/v2/markets/{Place.Market(market)}/trades", UriKind.Relative), new { side = "buy", outcome = "YES", amount = "1", account }).ConfigureAwait(false);
         answer.EnsureSuccessStatusCode();
-        return (await answer.Content.ReadFromJsonAsync<System.Text.Json.Nodes.JsonObject>().ConfigureAwait(false))!["position"]!.GetValue<long>();
+        return (await answer.Content.ReadFromJsonAsync<System.Text.Json.Nodes.JsonObject>().ConfigureAwait(false))!;
     }
 
     /// <summary>The host's memory; only the product tells.</summary>

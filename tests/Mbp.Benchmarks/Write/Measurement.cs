@@ -38,7 +38,7 @@ internal sealed record Measurement(
     /// <summary>Runs the slice and reads all books before and after it. Processor time and allocation are for each trade.</summary>
     public static async Task<Measurement> TakeAsync(TradingSystem system, Scenario scenario, TimeSpan duration)
     {
-        var isProduct = system.Name == "product";
+        var isProduct = system.Name != "naive";
         var before = (Cpu: system.Cpu(), Memory: isProduct ? await system.MetricsAsync().ConfigureAwait(false) : null);
         var result = await scenario.RunAsync(system.Generator, duration).ConfigureAwait(false);
         var cpu = system.Cpu();

@@ -74,10 +74,17 @@ public sealed class CustodyDeciderTests
         Given(First).When(new OpenLogEpoch("mbp.localhost/mbp-ledger/2", 2, Checkpoint, Noon)).Then(new LogEpochOpened("mbp.localhost/mbp-ledger/2", 2, Checkpoint, Noon));
 
     [Theory]
+    [InlineData(0)]
     [InlineData(1)]
-    [InlineData(3)]
-    public void No_epoch_is_left_out_or_opened_again(int epoch) =>
+    public void No_epoch_comes_before_the_present(int epoch) =>
         Given(First).When(new OpenLogEpoch("mbp.localhost/mbp-ledger/2", epoch, Checkpoint, Noon)).ThenRejected(CustodyErrors.EpochOutOfOrder);
+
+    [Fact]
+    public void An_epoch_that_is_open_is_not_opened_twice_and_one_whose_ledger_was_lost_is_left_out()
+    {
+        Given(First, new LogEpochOpened("mbp.localhost/mbp-ledger/2", 2, Checkpoint, Noon)).When(new OpenLogEpoch("mbp.localhost/mbp-ledger/2", 2, Checkpoint, Noon)).Then();
+        Given(First).When(new OpenLogEpoch("mbp.localhost/mbp-ledger/3", 3, Checkpoint, Noon, "lost")).Then(new LogEpochOpened("mbp.localhost/mbp-ledger/3", 3, Checkpoint, Noon, "lost"));
+    }
 
     [Fact]
     public void An_epoch_without_evidence_is_not_opened() =>

@@ -204,6 +204,13 @@ public sealed class LogKeeperTests
     }
 
     [Fact]
+    public async Task The_keeper_may_see_how_far_standbys_are()
+    {
+        await using var stage = await LogStage.NewAsync();
+        Assert.Equal(["True"], await stage.RowsAsync("SELECT pg_has_role('mbp_writer', 'pg_read_all_stats', 'USAGE')"));
+    }
+
+    [Fact]
     public async Task During_a_rotation_both_keys_sign_and_afterwards_the_new_one_alone()
     {
         await using var stage = await LogStage.NewAsync(events: 10);

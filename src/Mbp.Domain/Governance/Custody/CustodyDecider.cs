@@ -38,9 +38,12 @@ public static class CustodyDecider
     };
 
     private static Decision<CustodyEvent> Open(OpenLogEpoch c, LogCustody custody) =>
-        c.Epoch != custody.Epoch + 1 ? CustodyErrors.EpochOutOfOrder
+        // Whoever was interrupted between the event and the new log's first key asks again; the first log was opened by no event.
+        c.Epoch == custody.Epoch && c.Epoch > 1 ? []
+        // Numbers may be left out: the ledger that opened them was lost, and their origins are taken.
+        : c.Epoch <= custody.Epoch ? CustodyErrors.EpochOutOfOrder
         : c.Origin.Length == 0 || c.LastCheckpoint.Length == 0 ? CustodyErrors.NoEvidence
-        : [new LogEpochOpened(c.Origin, c.Epoch, c.LastCheckpoint, c.At)];
+        : [new LogEpochOpened(c.Origin, c.Epoch, c.LastCheckpoint, c.At, c.Reason)];
 
     private static Decision<CustodyEvent> Erase(ErasePayload c, LogCustody custody)
     {

@@ -19,7 +19,7 @@ public static class CustodyErrors
     public static readonly Rejection BadSize = new(
         RejectionKind.Invalid, "custody.bad_size", "A tree size is not negative, and a key does not end before the size that it begins at.", "size");
 
-    public static readonly Rejection EpochOutOfOrder = new(RejectionKind.Conflict, "custody.epoch_out_of_order", "A new epoch is the one after the present.", "epoch");
+    public static readonly Rejection EpochOutOfOrder = new(RejectionKind.Conflict, "custody.epoch_out_of_order", "A new epoch comes after the present.", "epoch");
 
     public static readonly Rejection NoEvidence = new(
         RejectionKind.Invalid, "custody.no_evidence", "A new epoch has an origin and quotes the last checkpoint of the one before it.", "lastCheckpoint");

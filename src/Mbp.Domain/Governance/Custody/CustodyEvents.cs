@@ -20,10 +20,11 @@ public sealed record AnchorKeyRetired(string KeyId, long UntilSize, string? Reas
 
 /// <summary>The log had to be given up and goes on under another origin (ADR 0011).</summary>
 /// <param name="Origin">The new log's.</param>
-/// <param name="Epoch">Its number: one more than the last.</param>
+/// <param name="Epoch">Its number: larger than any that a head was ever signed for. It may leave out numbers that a lost part of the ledger used.</param>
 /// <param name="LastCheckpoint">The last signed note of the log before it, whole: the evidence.</param>
 /// <param name="At">When.</param>
-public sealed record LogEpochOpened(string Origin, int Epoch, string LastCheckpoint, Instant At) : CustodyEvent;
+/// <param name="Reason">Why somebody decided so.</param>
+public sealed record LogEpochOpened(string Origin, int Epoch, string LastCheckpoint, Instant At, string? Reason = null) : CustodyEvent;
 
 /// <summary>Texts of an event are taken out of the ledger. This comes first; what it names is erased after it, and by nothing else.</summary>
 /// <param name="Position">The event's.</param>
