@@ -90,9 +90,19 @@ public sealed class Ed25519Tests
     [InlineData("0000000000000000000000000000000000000000000000000000000000000000")]
     [InlineData("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")]
     [InlineData("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f")]
-    [InlineData("0200000000000000000000000000000000000000000000000000000000000000")]
-    public void A_key_under_which_anybody_signs_and_bytes_that_are_no_point_are_no_key(string bytes) =>
+    [InlineData("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")]
+    [InlineData("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85")]
+    public void A_key_under_which_anybody_signs_and_one_beyond_the_field_are_no_key(string bytes) =>
         Assert.Throws<LogFormatException>(() => new VerifierKey("example.com/w", VerifierKey.CosignatureType, Convert.FromHexString(bytes)));
+
+    [Fact]
+    public void Bytes_that_are_no_point_verify_nothing()
+    {
+        byte[] none = [2, .. new byte[31]];
+        using var key = Keys.Private(1);
+        Assert.False(Ed25519.Verify(none, "text"u8, key.Sign("text"u8)));
+        Assert.False(ManagedEd25519.Verify(none, "text"u8, key.Sign("text"u8)));
+    }
 
     [Fact]
     public void Bytes_of_another_length_are_no_signature_and_no_key()
