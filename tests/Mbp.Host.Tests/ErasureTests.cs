@@ -1,6 +1,7 @@
 using System.Globalization;
 using Mbp.Domain;
 using Mbp.Domain.Audit;
+using Mbp.Domain.Governance.Custody;
 using Mbp.Host.Tests.Hosting;
 using Mbp.Ledger;
 using Mbp.Ledger.Postgres.Custody;
@@ -182,7 +183,7 @@ public sealed class ErasureTests(HostFixture fixture) : IClassFixture<HostFixtur
     private async Task HoldsAsync(params IEnumerable<long> erased)
     {
         var database = fixture.Host.Database;
-        await using var check = new DeepCheck(database.Connections, database.Store);
+        await using var check = new DeepCheck(database.Connections, database.Store, Erasable.Of);
         await check.PrepareAsync(CancellationToken.None);
         var (audit, command) = (new LedgerAudit(), new List<Recorded>());
         var head = await database.Store.HeadAsync(CancellationToken.None);

@@ -177,7 +177,7 @@ public sealed class DeepCheckTests : IAsyncLifetime, IAsyncDisposable
 
     private async Task<DeepCheckReport> CheckAsync()
     {
-        await using var check = new DeepCheck(_database.Connections, _store);
+        await using var check = new DeepCheck(_database.Connections, _store, _ => ["text"]);
         await check.RunAsync(0, await _store.HeadAsync(CancellationToken.None), CancellationToken.None);
         return check.Report;
     }

@@ -5,6 +5,8 @@ using System.Text;
 using System.Text.Json;
 using Mbp.Cli.Api;
 using Mbp.Cli.Auditing;
+using Mbp.Cli.Files;
+using Mbp.Domain.Governance.Custody;
 using Mbp.Ledger.Postgres.Custody;
 
 namespace Mbp.Cli.Anchoring;
@@ -24,9 +26,20 @@ internal static class DeepCheckVerb
         verb.SetAction(async (parsed, cancellationToken) =>
         {
             await using var database = await LedgerAccess.OpenAsync(host.Data(parsed), parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
-            await using var check = new DeepCheck(database.Connections, database.Store);
+            await using var check = new DeepCheck(database.Connections, database.Store, Erasable.Of);
             var head = await database.Store.HeadAsync(cancellationToken).ConfigureAwait(false);
-            var (after, upTo) = (Math.Max(0, parsed.GetValue(from) - 1), Math.Min(head, parsed.GetValue(to) ?? head));
+            var (first, last) = (parsed.GetValue(from), parsed.GetValue(to) ?? head);
+            if (first < 1 || first > Math.Max(1, head))
+            {
+                throw new EnvironmentException(string.Create(CultureInfo.InvariantCulture, $"--from is a position from 1 to {head}, the ledger's head, not {first}."));
+            }
+
+            if (last < Math.Min(first, head) || last > head)
+            {
+                throw new EnvironmentException(string.Create(CultureInfo.InvariantCulture, $"--to is a position from --from, {first}, to {head}, the ledger's head, not {last}."));
+            }
+
+            var (after, upTo) = (first - 1, last);
             var watch = Stopwatch.StartNew();
             await Importing.Progress.ShowAsync("events", Math.Max(0, upTo - after), () => check.Position, check.RunAsync(after, upTo, cancellationToken)).ConfigureAwait(false);
             var speed = Math.Round(check.Report.Checks / Math.Max(watch.Elapsed.TotalSeconds, 0.001));

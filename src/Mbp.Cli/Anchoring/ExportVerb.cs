@@ -11,6 +11,7 @@ using Mbp.Domain.Governance;
 using Mbp.Ledger;
 using Mbp.Ledger.Json;
 using Mbp.Ledger.Log;
+using Mbp.Ledger.Postgres.Custody;
 using Mbp.Ledger.Postgres.Log;
 
 namespace Mbp.Cli.Anchoring;
@@ -57,16 +58,18 @@ internal static class ExportVerb
 /// <param name="ManifestRoot">The root over all files.</param>
 /// <param name="Seconds">How long it took.</param>
 /// <param name="EventsPerSecond">How fast.</param>
-internal sealed record ExportReport(string Folder, long Size, string Root, int Markets, int Files, long Bytes, string ManifestRoot, double Seconds, long EventsPerSecond)
+/// <param name="Single">Whether only single markets were asked for.</param>
+internal sealed record ExportReport(
+    string Folder, long Size, string Root, int Markets, int Files, long Bytes, string ManifestRoot, double Seconds, long EventsPerSecond, bool Single)
 {
     public string ToText() => string.Create(
         CultureInfo.InvariantCulture,
         $"""
-         exported   {Size} events, {Markets} markets, {Files} files, {Bytes / 1_000_000.0:0.0} MB to {Folder}
-         took       {Seconds:0.0} s, {EventsPerSecond} events/s
+         exported   {(Single ? $"{Markets} markets of a log" : $"the log with {Markets} settled markets,")} of {Size} events: {Files} files, {Bytes / 1_000_000.0:0.0} MB to {Folder}
+         took       {Seconds:0.0} s{(Single ? "" : $", {EventsPerSecond} events/s")}
          checkpoint {Root}
          manifest   {ManifestRoot}
-         check it   tools/verify_anchor log {Folder} --vkey KEY   (a key from before this export: the folder's own, in vkeys, proves nothing to a stranger)
+         check it   tools/verify_anchor {(Single ? $"market {Folder}/markets/ID.json" : $"log {Folder}")} --vkey KEY   (a key from before this export: the folder's own, in vkeys, proves nothing to a stranger)
          """);
 }
 
@@ -85,11 +88,24 @@ internal sealed class ExportRun(LedgerAccess database, string path, IReadOnlyLis
         var written = markets.Count == 0
             ? await WholeAsync(export, log, folder, cancellationToken).ConfigureAwait(false)
             : await SinglesAsync(log, folder, cancellationToken).ConfigureAwait(false);
+        await RefuseUnannouncedAsync(log.Checkpoint.Size, cancellationToken).ConfigureAwait(false);
         var root = await folder.SealAsync(cancellationToken).ConfigureAwait(false);
         var seconds = _watch.Elapsed.TotalSeconds;
         return new ExportReport(
             path, log.Checkpoint.Size, log.Checkpoint.Root.ToString(), written, folder.Files, folder.Bytes, root.ToString(), Math.Round(seconds, 2),
-            (long)(log.Checkpoint.Size / Math.Max(seconds, 0.001)));
+            (long)(log.Checkpoint.Size / Math.Max(seconds, 0.001)), Single: markets.Count > 0);
+    }
+
+    // Bodies are read as they are now: one that was erased after the checkpoint would look like one that was suppressed.
+    private async Task RefuseUnannouncedAsync(long size, CancellationToken cancellationToken)
+    {
+        var later = (await Erasures.ReadAsync(database.Store, cancellationToken).ConfigureAwait(false)).FirstOrDefault(erasure => erasure.At > size);
+        if (later is not null)
+        {
+            throw new EnvironmentException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"Position {later.Position} was erased, which position {later.At} says, and the newest checkpoint ends at {size}: a stranger could not see that it was announced. Nothing is exported (the folder has no MANIFEST). Have the log signed (mbp anchor checkpoint), then export again into an empty folder."));
+        }
     }
 
     private async Task<int> WholeAsync(LogExport export, PublishedLog log, ExportFolder folder, CancellationToken cancellationToken)

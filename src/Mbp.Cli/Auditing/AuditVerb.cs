@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Mbp.Cli.Api;
 using Mbp.Cli.Files;
+using Mbp.Domain.Governance.Custody;
 using Mbp.Ledger.Postgres;
 using Mbp.Ledger.Postgres.Custody;
 using Mbp.Ledger.Postgres.Embedded;
@@ -24,7 +25,7 @@ internal static class AuditVerb
             var data = host.Data(parsed);
             await using var database = await LedgerAccess.OpenAsync(data, parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
             var live = await LiveDigest.TryGetAsync(host, parsed, cancellationToken).ConfigureAwait(false);
-            await using var leaves = new DeepCheck(database.Connections, database.Store);
+            await using var leaves = new DeepCheck(database.Connections, database.Store, Erasable.Of);
             var run = new ReplayRun(database.Store, leaves, live);
             var head = await database.Store.HeadAsync(cancellationToken).ConfigureAwait(false);
             await Importing.Progress.ShowAsync(

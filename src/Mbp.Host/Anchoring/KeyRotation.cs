@@ -45,6 +45,12 @@ internal sealed class KeyRotation(Database database, ReceiptSigner receipts, Log
                 inForce = [.. (await KeysAsync(cancellationToken).ConfigureAwait(false)).Where(key => key.Until is null)];
             }
 
+            // Also for one that an interrupted call has kept and not announced; a second time it says nothing new.
+            foreach (var key in inForce.Skip(1).TakeWhile(_ => rejection is null))
+            {
+                rejection = await SendAsync(at => new AddAnchorKey(key.Id, key.Key.ToString(), key.From, at), context).ConfigureAwait(false);
+            }
+
             if (rejection is not null)
             {
                 return (done, null, rejection);
@@ -75,16 +81,9 @@ internal sealed class KeyRotation(Database database, ReceiptSigner receipts, Log
             return unknown;
         }
 
+        // Kept first: a key that was announced and then lost with the process would never sign. From the next checkpoint on both sign.
         var key = Log.Keys.Create(Log.Origin);
-        var from = await store.HeadAsync(CancellationToken.None).ConfigureAwait(false);
-        if (await SendAsync(at => new AddAnchorKey(LogText.Of(key), key.ToString(), from, at), context).ConfigureAwait(false) is { } refused)
-        {
-            Log.Keys.Destroy(key);
-            return refused;
-        }
-
-        // The event first, which the old key vouches for; from the next checkpoint on both sign.
-        await Log.Store.AddKeyAsync(Log.Epoch, key, from, CancellationToken.None).ConfigureAwait(false);
+        await Log.Store.AddKeyAsync(Log.Epoch, key, await store.HeadAsync(CancellationToken.None).ConfigureAwait(false), CancellationToken.None).ConfigureAwait(false);
         return null;
     }
 

@@ -19,7 +19,12 @@ internal static class LogEndpoints
 
     public static void Map(WebApplication app)
     {
-        var log = app.MapGroup("/log");
+        // A public site, for pages of other origins, too.
+        var log = app.MapGroup("/log").AddEndpointFilter(static (context, next) =>
+        {
+            context.HttpContext.Response.Headers.AccessControlAllowOrigin = "*";
+            return next(context);
+        });
         log.MapGet("/checkpoint", CheckpointAsync).WithName("logCheckpoint").WithSummary("The newest signed tree head, with what witnesses said of it").Produces<string>(200, "text/plain");
         log.MapGet("/tile/{**path}", TileAsync).WithName("logTile").WithSummary("A tile or an entry bundle").Produces(200, contentType: "application/octet-stream");
         log.MapGet("/vkeys", KeysAsync).WithName("logKeys").WithSummary("The log's verifier keys, retired ones too").Produces<string>(200, "text/plain");
@@ -75,11 +80,11 @@ internal static class LogEndpoints
 
     private static async Task<IResult> KeysAsync(HttpContext http, Database database, CancellationToken cancellationToken)
     {
-        // The present log's first; those of logs that were given up verify what they signed. Each is named after its log.
+        // The one that signs now first, and of several the newest; retired ones, and those of logs that were given up, verify what they signed.
         var keys = new List<LogKeyRecord>();
         for (var epoch = database.Log.Epoch; epoch > 0; epoch--)
         {
-            keys.AddRange(await database.Log.Store.KeysAsync(epoch, cancellationToken));
+            keys.AddRange((await database.Log.Store.KeysAsync(epoch, cancellationToken)).Reverse().OrderBy(key => key.Until is not null));
         }
 
         http.Response.Headers.CacheControl = "public, max-age=60";
@@ -123,7 +128,8 @@ internal static class LogEndpoints
         }
 
         var proof = await TileTree.Of(second, database.Log.Tiles).ConsistencyAsync(first, cancellationToken);
-        http.Response.Headers.CacheControl = ForEver;
+        // To the newest tree, whichever that is, is another question a second later.
+        http.Response.Headers.CacheControl = to is null ? "public, max-age=1" : ForEver;
         return TypedResults.Ok(new ConsistencyResponse(first, second, [.. proof.Select(hash => Convert.ToBase64String(hash.ToArray()))]));
     }
 

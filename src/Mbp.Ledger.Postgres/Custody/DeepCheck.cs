@@ -11,7 +11,8 @@ namespace Mbp.Ledger.Postgres.Custody;
 /// </summary>
 /// <param name="connections">Only the reader's is used.</param>
 /// <param name="store">The ledger.</param>
-public sealed class DeepCheck(RoleConnections connections, IEventStore store) : IAsyncDisposable
+/// <param name="erasable">The names of the texts that may be erased of an event of a type: an announcement of anything else founds no erasure.</param>
+public sealed class DeepCheck(RoleConnections connections, IEventStore store, Func<string, IReadOnlyList<string>> erasable) : IAsyncDisposable
 {
     // Long enough that a query costs nothing for each event, short enough that a few of them are no memory to speak of.
     private const int Stride = 4_000;
@@ -153,7 +154,7 @@ public sealed class DeepCheck(RoleConnections connections, IEventStore store) : 
         }
     }
 
-    private static string? WhyNotErased(Suspect suspect, Erasure[] erasures)
+    private string? WhyNotErased(Suspect suspect, Erasure[] erasures)
     {
         if (suspect.Kind != LeafFaultKind.DataEdited)
         {
@@ -168,6 +169,17 @@ public sealed class DeepCheck(RoleConnections connections, IEventStore store) : 
         if (!SaysTheSame(suspect.Again, suspect.Entry))
         {
             return "the event is not the one that the entry is of";
+        }
+
+        var fields = erasures.SelectMany(erasure => erasure.Fields).ToList();
+        if (!Array.TrueForAll(erasures, erasure => erasure.Type == suspect.Event.Type && erasure.Stream == suspect.Event.Stream.Value))
+        {
+            return $"it names another event than this {suspect.Event.Type} of {suspect.Event.Stream}";
+        }
+
+        if (fields.Except(erasable(suspect.Event.Type)).FirstOrDefault() is { } kept)
+        {
+            return $"'{kept}' of a {suspect.Event.Type} may not be erased";
         }
 
         return Rest(suspect.Event) == erasures[^1].RestSha256 ? null : "what is left is not what it was then";

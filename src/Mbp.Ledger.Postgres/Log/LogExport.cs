@@ -33,7 +33,7 @@ public sealed class LogExport(RoleConnections connections, PostgresEventStore st
         ArgumentNullException.ThrowIfNull(log);
         ArgumentNullException.ThrowIfNull(folder);
         await folder.WriteAsync(ExportPaths.Checkpoint, log.Note.ToUtf8(), cancellationToken).ConfigureAwait(false);
-        await folder.WriteAsync(ExportPaths.VerifierKeys, string.Concat(log.Keys.Select(Line)), cancellationToken).ConfigureAwait(false);
+        await folder.WriteAsync(ExportPaths.VerifierKeys, string.Concat(log.Keys.Reverse().OrderBy(key => key.UntilSize is not null).Select(Line)), cancellationToken).ConfigureAwait(false);
         await WriteCheckpointsAsync(log, folder, cancellationToken).ConfigureAwait(false);
         await WriteAnchorsAsync(log, folder, cancellationToken).ConfigureAwait(false);
 

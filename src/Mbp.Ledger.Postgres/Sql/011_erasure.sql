@@ -37,16 +37,18 @@ DECLARE
   kept bytea;
   field text;
 BEGIN
+  SELECT * INTO stored FROM public.mt_events e WHERE e.seq_id = erased_position;
+  -- What was announced is of this event and no other: the decider looked at the type that the announcement names.
   IF NOT EXISTS (
     SELECT FROM public.mt_events e
     WHERE e.stream_id = 'custody' AND e.type = 'payload_erased'
       AND e.data -> 'position' = to_jsonb(erased_position) AND e.data -> 'fields' = to_jsonb(fields)
+      AND e.data ->> 'type' = stored.type AND e.data ->> 'stream' = stored.stream_id
   ) OR coalesce(cardinality(fields), 0) = 0 THEN
     RAISE EXCEPTION USING ERRCODE = 'MBP11',
       MESSAGE = format('Nothing is erased at position %s without an event payload_erased for exactly %s.', erased_position, fields);
   END IF;
 
-  SELECT * INTO stored FROM public.mt_events e WHERE e.seq_id = erased_position;
   SELECT l.last_position, (erased_position - l.first_position) * 16 + 1 INTO batch_end, begins
   FROM public.ledger_leaf l WHERE l.last_position >= erased_position ORDER BY l.last_position LIMIT 1;
   SELECT s.salts INTO kept FROM public.ledger_salt s WHERE s.last_position = batch_end FOR UPDATE;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Mbp.Ledger.Log;
@@ -10,7 +11,8 @@ namespace Mbp.Verify.Checks;
 internal sealed class ReceiptCheck(Trust trust, Report report)
 {
     /// <summary>Reads a receipt, or the answer of a command that has one inside.</summary>
-    public LogReceipt? Read(string file, byte[] json)
+    /// <exception cref="CannotAskException">It is neither.</exception>
+    public static LogReceipt Read(string file, byte[] json)
     {
         try
         {
@@ -22,8 +24,8 @@ internal sealed class ReceiptCheck(Trust trust, Report report)
         }
         catch (Exception e) when (e is JsonException or LogFormatException)
         {
-            report.Fault(FaultKind.Format, $"it is no receipt: {e.Message}", file);
-            return null;
+            // Whoever handed in the file may have mixed it up: that says nothing of the log.
+            throw new CannotAskException($"{file} is no receipt, and no answer of a command that has one ({(e is JsonException ? "it is not JSON" : e.Message)}).", e);
         }
     }
 
@@ -41,6 +43,15 @@ internal sealed class ReceiptCheck(Trust trust, Report report)
         if (!verdict.Holds)
         {
             report.Fault(FaultKind.Signature, verdict.ToString(), file, receipt.Position);
+            return false;
+        }
+
+        if (!key.Covers(receipt.Position))
+        {
+            report.Fault(
+                FaultKind.Signature,
+                $"the key {receipt.KeyId:x8} signs positions {key.FromSize} to {(key.UntilSize is { } until ? until.ToString(CultureInfo.InvariantCulture) : "now")} only: whoever signed this had a key whose time was not come, or over, and it proves nothing against the log",
+                file, receipt.Position);
             return false;
         }
 

@@ -23,7 +23,7 @@ internal sealed class Replay(Report report, bool partial)
 
     private readonly List<Recorded> _command = [];
     private readonly List<(ExportedEvent Event, bool Known)> _erased = [];
-    private readonly Dictionary<long, string?> _erasures = [];
+    private readonly Dictionary<long, List<PayloadErased>> _erasures = [];
     private string? _stopped;
 
     public LedgerAudit Audit { get; } = new(partial);
@@ -80,7 +80,12 @@ internal sealed class Replay(Report report, bool partial)
 
         if (recorded.Data is PayloadErased erasure)
         {
-            _erasures[erasure.Position] = RestIn(recorded.Stored);
+            if (!_erasures.TryGetValue(erasure.Position, out var said))
+            {
+                _erasures[erasure.Position] = said = [];
+            }
+
+            said.Add(erasure);
         }
 
         if (_stopped is null)
@@ -121,35 +126,60 @@ internal sealed class Replay(Report report, bool partial)
         }
     }
 
-    // In a single market's file the erasures themselves are not there.
     private void CheckErased()
     {
         foreach (var (exported, _) in _erased)
         {
-            if (!_erasures.TryGetValue(exported.Position, out var said))
+            if (WhyNotErased(exported.Event!, _erasures.GetValueOrDefault(exported.Position)) is { } why)
             {
-                if (!partial)
-                {
-                    report.Fault(FaultKind.Erasure, "the salt is gone, and no payload_erased event names this position", position: exported.Position);
-                }
-            }
-            else if (RestOf(exported.Event!) is var rest && said is not null && rest != said)
-            {
-                report.Fault(FaultKind.Erasure, $"what is left of the erased event has the hash {rest}, its payload_erased says {said}: more was changed than the named texts", position: exported.Position);
+                report.Fault(FaultKind.Erasure, why, position: exported.Position);
             }
         }
 
-        if (_erased.Count > 0)
+        if (_erased.Count == 0)
         {
-            report.Note($"{_erased.Count} events were erased in part and cannot be opened; what is left of them is taken on the operator's word: positions {string.Join(", ", _erased.Take(20).Select(e => e.Event.Position))}{(_erased.Count > 20 ? ", ..." : "")}. Deciders read none of the texts that may be erased.");
+            return;
+        }
+
+        report.Note($"{_erased.Count} events were erased in part and cannot be opened; what is left of them is taken on the operator's word: positions {string.Join(", ", _erased.Take(20).Select(e => e.Event.Position))}{(_erased.Count > 20 ? ", ..." : "")}. Deciders read none of the texts that may be erased.");
+        if (partial)
+        {
+            // The announcements are on a stream that is not here.
+            report.Undecided = $"position {_erased[0].Event.Position} was erased in part, and a market alone cannot show that this was announced and that nothing else was changed under it. Verify the whole log: verify_anchor log DIR.";
         }
     }
 
-    // The hash of what an erasure left; null in erasures that do not say it.
-    private static string? RestIn(StoredEvent erasure)
+    /// <summary>An erasure is of texts that may be, announced for this very event, and left everything else as it was.</summary>
+    private string? WhyNotErased(StoredEvent stored, List<PayloadErased>? announced)
     {
-        using var body = JsonDocument.Parse(erasure.Data);
-        return body.RootElement.TryGetProperty("restSha256", out var rest) ? rest.GetString() : null;
+        var texts = Erasable.Of(stored.Type);
+        if (texts.Count == 0)
+        {
+            return $"the salt is gone, and nothing of a {stored.Type} may be erased";
+        }
+
+        if (announced is null)
+        {
+            return partial ? null : "the salt is gone, and no payload_erased event names this position";
+        }
+
+        if (announced.Find(erasure => erasure.Type != stored.Type || erasure.Stream != stored.Stream.Value) is { } other)
+        {
+            return $"it is a {stored.Type} of {stored.Stream}, its payload_erased names a {other.Type} of {other.Stream}";
+        }
+
+        using var body = JsonDocument.Parse(stored.Data);
+        foreach (var field in announced.SelectMany(erasure => erasure.Fields))
+        {
+            if (!texts.Contains(field) || !body.RootElement.TryGetProperty(field, out var value) || value.ValueKind != JsonValueKind.String || value.GetString() != Erasable.Mark)
+            {
+                return $"its payload_erased names '{field}', which {(texts.Contains(field) ? "is still there" : $"may not be erased of a {stored.Type}")}";
+            }
+        }
+
+        return RestOf(stored) is var rest && rest != announced[^1].RestSha256
+            ? $"what is left of the erased event has the hash {rest}, its payload_erased says {announced[^1].RestSha256}: more was changed than the named texts"
+            : null;
     }
 
     private static string RestOf(StoredEvent e)

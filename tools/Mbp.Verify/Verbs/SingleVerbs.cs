@@ -35,8 +35,8 @@ internal static class ReceiptVerb
             var check = new ReceiptCheck(trust, report);
             foreach (var file in parsed.GetValue(files) ?? [])
             {
-                var receipt = check.Read(file, await Input.ReadAsync(file, cancellationToken).ConfigureAwait(false));
-                if (receipt is not null && check.Alone(file, receipt) && site is not null && checkpoint is not null)
+                var receipt = ReceiptCheck.Read(file, await Input.ReadAsync(file, cancellationToken).ConfigureAwait(false));
+                if (check.Alone(file, receipt) && site is not null && checkpoint is not null)
                 {
                     await check.KeptAsync(file, receipt, checkpoint, site, cancellationToken).ConfigureAwait(false);
                 }
