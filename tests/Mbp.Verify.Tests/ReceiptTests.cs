@@ -49,8 +49,21 @@ public sealed class ReceiptTests : IDisposable
         await File.WriteAllTextAsync(receipt, text.Replace("\"position\":10", "\"position\":11", StringComparison.Ordinal));
         Assert.Equal(1, (await VerifyAsync("receipt", receipt, "--vkey", _key.Vkey, "--json")).Exit);
         await File.WriteAllTextAsync(receipt, "{}");
-        Assert.Equal(1, (await VerifyAsync("receipt", receipt, "--vkey", _key.Vkey)).Exit);
+        // A file that is none says nothing of the log.
+        Assert.Equal(2, (await VerifyAsync("receipt", receipt, "--vkey", _key.Vkey)).Exit);
         Assert.Equal(2, (await VerifyAsync("receipt", receipt)).Exit);
+    }
+
+    [Fact]
+    public async Task A_key_signs_receipts_for_its_own_time_only()
+    {
+        var receipt = await ReceiptAsync(Exports.All(Ledger.Events), position: 10);
+        await File.WriteAllTextAsync(_scratch["vkeys"], $"{_key.Vkey} 0 10\n");
+        Assert.Equal(0, (await VerifyAsync("receipt", receipt, "--vkeys", _scratch["vkeys"])).Exit);
+        await File.WriteAllTextAsync(_scratch["vkeys"], $"{_key.Vkey} 0 9\n");
+        var (exit, output) = await VerifyAsync("receipt", receipt, "--vkeys", _scratch["vkeys"]);
+        Assert.Equal(1, exit);
+        Assert.Contains("proves nothing against the log", output, StringComparison.Ordinal);
     }
 
     // A commit of four events, of which the receipt is for one; as a command's answer has it inside.
