@@ -276,7 +276,7 @@ public sealed class LogTests(HostFixture fixture) : IClassFixture<HostFixture>
     private async Task<IReadOnlyList<VerifierKey>> KeysAsync() =>
         [.. (await AnybodyAsync("/log/vkeys")).Ok().Text.TrimEnd('\n').Split('\n').Select(VerifierKey.Parse)];
 
-    private async Task<VerifierKey> KeyAsync() => (await KeysAsync())[^1];
+    private async Task<VerifierKey> KeyAsync() => (await KeysAsync())[0];
 
     private sealed class HttpTiles(HttpClient http) : ITileReader
     {
