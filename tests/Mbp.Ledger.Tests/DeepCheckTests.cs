@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Mbp.Ledger.Postgres;
+using Mbp.Ledger.Merkle;
 using Mbp.Ledger.Postgres.Custody;
 using Mbp.Testing;
 using Npgsql;
@@ -167,7 +168,7 @@ public sealed class DeepCheckTests : IAsyncLifetime, IAsyncDisposable
     private async Task AnnounceAsync(long position, string field)
     {
         var stored = (await _store.ReadRangeAsync(position - 1, position, CancellationToken.None).AllAsync()).Single();
-        var rest = Erasures.RestOf(Erasures.Without(stored.Data, [field]), stored.Headers.Span);
+        var rest = Erased.RestOf(Erasures.Without(stored.Data, [field]), stored.Headers.Span);
         var body = string.Create(
             CultureInfo.InvariantCulture,
             $$"""{"position": {{position}}, "stream": "market-deep", "type": "thing_happened", "fields": ["{{field}}"], "restSha256": "{{rest}}", "why": "asked", "at": "2025-09-10T12:00:00Z"}""");

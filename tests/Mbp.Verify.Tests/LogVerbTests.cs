@@ -3,6 +3,7 @@ using Mbp.Domain.Governance.Custody;
 using Mbp.Domain.Settlement;
 using Mbp.Domain;
 using Mbp.Ledger.Log;
+using Mbp.Ledger.Merkle;
 using Mbp.Ledger.Postgres.Custody;
 using Mbp.Ledger;
 using NodaTime;
@@ -205,7 +206,7 @@ public sealed class LogVerbTests : IDisposable
             if (announced != "nothing")
             {
                 var (at, position) = (events[^1].Event!.At + NodaTime.Duration.FromSeconds(1), events.Count + 1);
-                var rest = Erasures.RestOf(announced == "another rest" ? erased.Event.Data.Span : left.Data.Span, left.Headers.Span);
+                var rest = Erased.RestOf(announced == "another rest" ? erased.Event.Data.Span : left.Data.Span, left.Headers.Span);
                 var body = Slices.Catalog().Encode(new PayloadErased(erased.Position, announced == "credits_granted" && type != announced ? "account-x" : left.Stream.Value, "credits_granted", ["reason"], rest, "asked", at));
                 all.Add(new ExportedEvent(position, Ledger.Stored(new NewEvent(Guid.CreateVersion7(), LogCustody.Stream, 1, body, at, "", "", left.Headers), position), Exports.Salt(position)));
             }

@@ -3,6 +3,7 @@ using Mbp.Domain.Governance.Custody;
 using Mbp.Domain.Units;
 using Mbp.Host.Platform;
 using Mbp.Ledger;
+using Mbp.Ledger.Merkle;
 using Mbp.Ledger.Postgres.Custody;
 using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -61,7 +62,7 @@ internal static class ErasureEndpoints
             return Problems.From(CustodyErrors.NotErasable(stored.Type, missing));
         }
 
-        var rest = Erasures.RestOf(Erasures.Without(stored.Data, texts), stored.Headers.Span);
+        var rest = Erased.RestOf(Erasures.Without(stored.Data, texts), stored.Headers.Span);
         var operation = Operation.On(
             CustodyDecider.Decider, LogCustody.Fold.Of(LogCustody.Stream),
             at => new ErasePayload(position, stored.Stream.Value, stored.Type, [.. texts], rest, why, at));

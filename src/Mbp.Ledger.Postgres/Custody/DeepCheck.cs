@@ -28,7 +28,6 @@ public sealed class DeepCheck(RoleConnections connections, IEventStore store, Fu
         ORDER BY l.last_position
         """;
 
-    private static readonly byte[] Void = """{"type":"void","v":1}"""u8.ToArray();
     private static readonly byte[] NoSalt = new byte[Leaf.SaltSize];
 
     private readonly NpgsqlDataSource _reader = RoleConnections.Pool("mbp_deep_check", connections.Reader, c =>
@@ -189,7 +188,7 @@ public sealed class DeepCheck(RoleConnections connections, IEventStore store, Fu
     {
         try
         {
-            return Erasures.RestOf(stored.Data.Span, stored.Headers.Span);
+            return Erased.RestOf(stored.Data.Span, stored.Headers.Span);
         }
         catch (CanonicalJsonException)
         {
@@ -293,7 +292,7 @@ public sealed class DeepCheck(RoleConnections connections, IEventStore store, Fu
                 return;
             }
 
-            if (entry.SequenceEqual(Void))
+            if (entry.SequenceEqual(Leaf.Void))
             {
                 report.Fail(_position, LeafFaultKind.EventInserted, $"{stored.Stream} has an event, and the log says that there was none");
                 return;
@@ -321,7 +320,7 @@ public sealed class DeepCheck(RoleConnections connections, IEventStore store, Fu
 
         private void Absent(ReadOnlySpan<byte> entry, ReadOnlySpan<byte> hash)
         {
-            if (!entry.SequenceEqual(Void))
+            if (!entry.SequenceEqual(Leaf.Void))
             {
                 report.Fail(_position, LeafFaultKind.EventMissing, "the log has an entry, and the ledger no event");
             }

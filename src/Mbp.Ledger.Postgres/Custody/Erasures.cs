@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Mbp.Ledger.Json;
@@ -19,9 +17,6 @@ public sealed record Erasure(long Position, string Stream, string Type, IReadOnl
 /// <summary>The erasures that the ledger announces: <c>payload_erased</c> on <c>custody</c>. The ledger's own function looks for the same names.</summary>
 public static class Erasures
 {
-    /// <summary>What stands where a text was.</summary>
-    public const string Mark = "[erased]";
-
     private const string EventType = "payload_erased";
 
     private static readonly StreamId Custody = StreamId.Parse("custody");
@@ -50,23 +45,10 @@ public static class Erasures
         var json = JsonNode.Parse(body.Span)?.AsObject() ?? throw new JsonException("The event is null.");
         foreach (var field in fields)
         {
-            json[field] = Mark;
+            json[field] = Erased.Mark;
         }
 
         return JsonSerializer.SerializeToUtf8Bytes(json);
-    }
-
-    /// <summary>SHA-256, lower-case hex, of the canonical JSON of <c>{"data":...,"headers":...}</c>.</summary>
-    /// <exception cref="CanonicalJsonException">One of them has no canonical form.</exception>
-    public static string RestOf(ReadOnlySpan<byte> data, ReadOnlySpan<byte> headers)
-    {
-        var text = new ArrayBufferWriter<byte>();
-        text.Write("{\"data\":"u8);
-        CanonicalJson.Write(data, text);
-        text.Write(",\"headers\":"u8);
-        CanonicalJson.Write(headers.IsEmpty ? "{}"u8 : headers, text);
-        text.Write("}"u8);
-        return Convert.ToHexStringLower(SHA256.HashData(text.WrittenSpan));
     }
 
     private sealed record Body(long Position, string Stream, string Type, IReadOnlyList<string> Fields, string RestSha256);

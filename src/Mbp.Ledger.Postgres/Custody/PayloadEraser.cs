@@ -1,3 +1,4 @@
+using Mbp.Ledger.Merkle;
 using Npgsql;
 
 namespace Mbp.Ledger.Postgres.Custody;
@@ -59,7 +60,7 @@ public sealed class PayloadEraser(RoleConnections connections) : IAsyncDisposabl
 
             await using var command = _projector.CreateCommand(
                 $"UPDATE {schema}.{place.Table} SET {place.Column} = $2 WHERE position = $1 AND {place.Column} <> $2{(place.KeyColumn is { } key ? $" AND {key} = $3" : "")}");
-            command.Parameters.AddRange(new NpgsqlParameter[] { new() { Value = erasure.Position }, new() { Value = Erasures.Mark } });
+            command.Parameters.AddRange(new NpgsqlParameter[] { new() { Value = erasure.Position }, new() { Value = Erased.Mark } });
             if (place.KeyColumn is not null)
             {
                 command.Parameters.Add(new() { Value = StreamId.Parse(erasure.Stream).Key });

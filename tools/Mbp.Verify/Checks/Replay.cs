@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Security.Cryptography;
 using System.Text.Json;
 using Mbp.Domain;
 using Mbp.Domain.Audit;
@@ -171,7 +169,7 @@ internal sealed class Replay(Report report, bool partial)
         using var body = JsonDocument.Parse(stored.Data);
         foreach (var field in announced.SelectMany(erasure => erasure.Fields))
         {
-            if (!texts.Contains(field) || !body.RootElement.TryGetProperty(field, out var value) || value.ValueKind != JsonValueKind.String || value.GetString() != Erasable.Mark)
+            if (!texts.Contains(field) || !body.RootElement.TryGetProperty(field, out var value) || value.ValueKind != JsonValueKind.String || value.GetString() != Mbp.Ledger.Merkle.Erased.Mark)
             {
                 return $"its payload_erased names '{field}', which {(texts.Contains(field) ? "is still there" : $"may not be erased of a {stored.Type}")}";
             }
@@ -184,23 +182,14 @@ internal sealed class Replay(Report report, bool partial)
 
     private static string RestOf(StoredEvent e)
     {
-        var json = new ArrayBufferWriter<byte>();
-        json.Write("{\"data\":"u8);
-        json.Write(e.Data.Span);
-        json.Write(",\"headers\":"u8);
-        json.Write(e.Headers.Span);
-        json.Write("}"u8);
-        var canonical = new ArrayBufferWriter<byte>();
         try
         {
-            CanonicalJson.Write(json.WrittenSpan, canonical);
+            return Mbp.Ledger.Merkle.Erased.RestOf(e.Data.Span, e.Headers.Span);
         }
         catch (CanonicalJsonException exception)
         {
             return exception.Message;
         }
-
-        return Convert.ToHexStringLower(SHA256.HashData(canonical.WrittenSpan));
     }
 
     private sealed record Opaque(Instant At);

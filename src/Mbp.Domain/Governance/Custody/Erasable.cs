@@ -9,9 +9,6 @@ namespace Mbp.Domain.Governance.Custody;
 /// </summary>
 public static class Erasable
 {
-    /// <summary>What stands where a text was.</summary>
-    public const string Mark = "[erased]";
-
     private static readonly FrozenDictionary<string, string[]> Fields = new Dictionary<string, string[]>
     {
         ["credits_granted"] = ["reason"],
