@@ -20,15 +20,13 @@ internal sealed class Replay(Report report, bool partial)
     private static readonly EventCatalog Catalog = Slices.Catalog();
 
     private readonly List<Recorded> _command = [];
-    private readonly List<(ExportedEvent Event, bool Known)> _erased = [];
+    private readonly List<ExportedEvent> _erased = [];
     private readonly Dictionary<long, List<PayloadErased>> _erasures = [];
     private string? _stopped;
 
     public LedgerAudit Audit { get; } = new(partial);
 
     public MarketScopes Scopes { get; } = new(Catalog);
-
-    public long Erased => _erased.Count;
 
     /// <summary>Decodes; may be called on any thread. What no slice of this build folds is carried along unread.</summary>
     /// <returns>Null, and a fault, where the event cannot be read.</returns>
@@ -67,7 +65,7 @@ internal sealed class Replay(Report report, bool partial)
 
         if (exported.IsErased)
         {
-            _erased.Add((exported, recorded is not null));
+            _erased.Add(exported);
         }
 
         if (recorded is null)
@@ -126,7 +124,7 @@ internal sealed class Replay(Report report, bool partial)
 
     private void CheckErased()
     {
-        foreach (var (exported, _) in _erased)
+        foreach (var exported in _erased)
         {
             if (WhyNotErased(exported.Event!, _erasures.GetValueOrDefault(exported.Position)) is { } why)
             {
@@ -139,11 +137,11 @@ internal sealed class Replay(Report report, bool partial)
             return;
         }
 
-        report.Note($"{_erased.Count} events were erased in part and cannot be opened; what is left of them is taken on the operator's word: positions {string.Join(", ", _erased.Take(20).Select(e => e.Event.Position))}{(_erased.Count > 20 ? ", ..." : "")}. Deciders read none of the texts that may be erased.");
+        report.Note($"{_erased.Count} events were erased in part and cannot be opened; what is left of them is taken on the operator's word: positions {string.Join(", ", _erased.Take(20).Select(e => e.Position))}{(_erased.Count > 20 ? ", ..." : "")}. Deciders read none of the texts that may be erased.");
         if (partial)
         {
             // The announcements are on a stream that is not here.
-            report.Undecided = $"position {_erased[0].Event.Position} was erased in part, and a market alone cannot show that this was announced and that nothing else was changed under it. Verify the whole log: verify_anchor log DIR.";
+            report.Undecided = $"position {_erased[0].Position} was erased in part, and a market alone cannot show that this was announced and that nothing else was changed under it. Verify the whole log: verify_anchor log DIR.";
         }
     }
 
@@ -169,7 +167,7 @@ internal sealed class Replay(Report report, bool partial)
         using var body = JsonDocument.Parse(stored.Data);
         foreach (var field in announced.SelectMany(erasure => erasure.Fields))
         {
-            if (!texts.Contains(field) || !body.RootElement.TryGetProperty(field, out var value) || value.ValueKind != JsonValueKind.String || value.GetString() != Mbp.Ledger.Merkle.Erased.Mark)
+            if (!texts.Contains(field) || !body.RootElement.TryGetProperty(field, out var value) || value.ValueKind != JsonValueKind.String || value.GetString() != Erased.Mark)
             {
                 return $"its payload_erased names '{field}', which {(texts.Contains(field) ? "is still there" : $"may not be erased of a {stored.Type}")}";
             }
@@ -184,7 +182,7 @@ internal sealed class Replay(Report report, bool partial)
     {
         try
         {
-            return Mbp.Ledger.Merkle.Erased.RestOf(e.Data.Span, e.Headers.Span);
+            return Erased.RestOf(e.Data.Span, e.Headers.Span);
         }
         catch (CanonicalJsonException exception)
         {
