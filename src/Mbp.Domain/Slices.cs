@@ -1,5 +1,8 @@
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Governance.Custody;
+using Mbp.Domain.Governance.Rulesets;
+using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
@@ -20,6 +23,9 @@ public static class Slices
         PricingSlice.Slice,
         ResolutionSlice.Slice,
         SettlementSlice.Slice,
+        AbuseSlice.Slice,
+        RulesetSlice.Slice,
+        SloSlice.Slice,
         CustodySlice.Slice,
     ];
 

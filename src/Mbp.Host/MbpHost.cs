@@ -120,7 +120,7 @@ public static class MbpHost
         services.AddSingleton<WriterMetrics>().AddSingleton<ProjectionMetrics>();
         services.AddSingleton<Commands>().AddSingleton<Reads>().AddSingleton<PastStreams>().AddSingleton<PastPositions>().AddSingleton<MarketPages>();
         services.AddSingleton(_ => new TableQueries(database.Connections)).AddSingleton<TableReads>();
-        services.AddSingleton<TemplateSeeder>().AddHostedService(s => s.GetRequiredService<TemplateSeeder>());
+        services.AddSingleton<LedgerSeeder>().AddHostedService(s => s.GetRequiredService<LedgerSeeder>());
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
         services.AddSingleton<ErasureWorker>().AddHostedService(s => s.GetRequiredService<ErasureWorker>());
         services.AddAnchoring(options);

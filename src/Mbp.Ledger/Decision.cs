@@ -14,17 +14,25 @@ public readonly struct Decision<TEvent> : IEnumerable<TEvent>
 
     internal Decision(ImmutableArray<TEvent> events) => _events = events;
 
-    private Decision(Rejection rejection) => Rejection = rejection;
+    internal Decision(Rejection rejection) => Rejection = rejection;
 
-    public Rejection? Rejection { get; }
+    public Rejection? Rejection { get; private init; }
+
+    /// <summary>The hash of the rules that it was made under; null = none. It is written into the events' headers.</summary>
+    public string? PolicyHash { get; private init; }
 
     public ImmutableArray<TEvent> Events => _events.IsDefault ? [] : _events;
 
     public static implicit operator Decision<TEvent>(Rejection rejection) => new(rejection);
 
+    /// <summary>The same decision, as made under rules with this hash.</summary>
+    public Decision<TEvent> Under(string? policyHash) => this with { PolicyHash = policyHash, Rejection = Rejection is { } no ? no with { PolicyHash = policyHash } : null };
+
     /// <summary>The same decision as writes to one stream.</summary>
     public Decision<StreamEvent> On(StreamId stream) =>
-        Rejection is { } rejection ? rejection : new Decision<StreamEvent>([.. Events.Select(e => stream.With(e!))]);
+        Rejection is { } rejection
+            ? new Decision<StreamEvent>(rejection) { PolicyHash = PolicyHash }
+            : new Decision<StreamEvent>([.. Events.Select(e => stream.With(e!))]) { PolicyHash = PolicyHash };
 
     public IEnumerator<TEvent> GetEnumerator() => Events.AsEnumerable().GetEnumerator();
 

@@ -24,4 +24,11 @@ public enum RejectionKind
 /// <param name="Code">The stable code, for machines.</param>
 /// <param name="Message">One sentence, for people.</param>
 /// <param name="Field">The field of the command at fault, where there is one.</param>
-public sealed record Rejection(RejectionKind Kind, string Code, string Message, string? Field = null);
+public sealed record Rejection(RejectionKind Kind, string Code, string Message, string? Field = null)
+{
+    /// <summary>The rule of a rule set that refused, where one did: its place there, such as <c>caps.binary.max_trade_rate</c>.</summary>
+    public string? Rule { get; init; }
+
+    /// <summary>The hash of the rule set that the decision was made under, where it was made under one.</summary>
+    public string? PolicyHash { get; init; }
+}

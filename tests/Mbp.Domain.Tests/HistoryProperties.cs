@@ -3,6 +3,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;

@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Mbp.Domain;
 using Mbp.Domain.Audit;
-using Mbp.Domain.Governance;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Tests.Audit;
 using Mbp.Ledger;
 using Mbp.Ledger.Json;

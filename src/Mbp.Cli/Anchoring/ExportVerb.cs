@@ -7,7 +7,7 @@ using Mbp.Cli.Auditing;
 using Mbp.Cli.Files;
 using Mbp.Domain;
 using Mbp.Domain.Audit;
-using Mbp.Domain.Governance;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Ledger;
 using Mbp.Ledger.Json;
 using Mbp.Ledger.Log;
@@ -113,7 +113,7 @@ internal sealed class ExportRun(LedgerAccess database, string path, IReadOnlyLis
         var scopes = new MarketScopes(_catalog);
         var work = export.WriteTreeAsync(log, folder, scopes.Observe, cancellationToken);
         await Importing.Progress.ShowAsync("events", log.Checkpoint.Size, () => export.Position, work).ConfigureAwait(false);
-        await RulesetsAsync(scopes.All, folder, cancellationToken).ConfigureAwait(false);
+        await RulesetsAsync(scopes.Policies, folder, cancellationToken).ConfigureAwait(false);
         var settled = scopes.Settled.ToList();
         await folder.WriteAsync(ExportPaths.MarketIndex, MarketIndex.Format(settled), cancellationToken).ConfigureAwait(false);
         return settled.Count;
@@ -122,11 +122,12 @@ internal sealed class ExportRun(LedgerAccess database, string path, IReadOnlyLis
     private async Task<int> SinglesAsync(PublishedLog log, ExportFolder folder, CancellationToken cancellationToken)
     {
         await using var reader = database.Connections.Open(Ledger.Postgres.RoleConnections.ReaderRole);
-        var files = new List<MarketScope>();
+        var (files, policies) = (new List<MarketScope>(), new HashSet<Policy>());
         foreach (var id in markets.Distinct(StringComparer.Ordinal))
         {
-            var scope = await ScopeAsync(id, log.Checkpoint.Size, cancellationToken).ConfigureAwait(false);
+            var (scope, rules) = await ScopeAsync(id, log.Checkpoint.Size, cancellationToken).ConfigureAwait(false);
             files.Add(scope);
+            policies.UnionWith(rules);
             var events = new List<StoredEvent>();
             foreach (var stream in scope.Streams)
             {
@@ -144,16 +145,16 @@ internal sealed class ExportRun(LedgerAccess database, string path, IReadOnlyLis
             events.Sort((a, b) => a.Position.CompareTo(b.Position));
             var proven = await LogProofs.OfAsync(reader, log.Checkpoint, events, cancellationToken).ConfigureAwait(false);
             var file = new MarketFile(
-                log.Note, [.. log.Keys.Select(key => key.Key.ToString())], Rulesets.Find(scope.Ruleset) is { } rules ? RulesetFile.Of(rules) : null, scope,
+                log.Note, [.. log.Keys.Select(key => key.Key.ToString())], rules.Select(RulesetFile.Of).FirstOrDefault(), scope,
                 [.. proven.Select(p => new MarketFileEvent(p.Event, p.Entry, p.Path))]);
             await folder.WriteAsync(ExportPaths.Market(id), file.ToUtf8(), cancellationToken).ConfigureAwait(false);
         }
 
-        await RulesetsAsync(files, folder, cancellationToken).ConfigureAwait(false);
+        await RulesetsAsync(policies, folder, cancellationToken).ConfigureAwait(false);
         return files.Count;
     }
 
-    private async Task<MarketScope> ScopeAsync(string id, long size, CancellationToken cancellationToken)
+    private async Task<(MarketScope Scope, IReadOnlyList<Policy> Policies)> ScopeAsync(string id, long size, CancellationToken cancellationToken)
     {
         var market = Domain.Units.Identifier.IsValid(id) ? new Domain.Markets.MarketId(id) : throw new EnvironmentException($"'{id}' is no market's id.");
         var scopes = new MarketScopes(_catalog);
@@ -168,17 +169,16 @@ internal sealed class ExportRun(LedgerAccess database, string path, IReadOnlyLis
             }
         }
 
-        return scopes.All.SingleOrDefault() ?? throw new EnvironmentException($"There is no market '{id}' in the {size} events that the newest checkpoint covers.");
+        var found = scopes.All.SingleOrDefault() ?? throw new EnvironmentException($"There is no market '{id}' in the {size} events that the newest checkpoint covers.");
+        return (found, [.. scopes.Policies]);
     }
 
-    private static async Task RulesetsAsync(IEnumerable<MarketScope> scopes, ExportFolder folder, CancellationToken cancellationToken)
+    private static async Task RulesetsAsync(IEnumerable<Policy> policies, ExportFolder folder, CancellationToken cancellationToken)
     {
-        foreach (var name in scopes.Select(scope => scope.Ruleset).Distinct(StringComparer.Ordinal))
+        foreach (var policy in policies)
         {
-            if (Rulesets.Find(name) is { } rules)
-            {
-                await folder.WriteAsync(ExportPaths.Ruleset(name), JsonSerializer.SerializeToUtf8Bytes(RulesetFile.Of(rules), LedgerJson.Options), cancellationToken).ConfigureAwait(false);
-            }
+            await folder.WriteAsync(
+                ExportPaths.Ruleset(policy.Rules.Name, policy.Hash), JsonSerializer.SerializeToUtf8Bytes(RulesetFile.Of(policy), LedgerJson.Options), cancellationToken).ConfigureAwait(false);
         }
     }
 }

@@ -29,6 +29,9 @@ public enum PostingKind
     Trade,
     Liquidity,
     Payout,
+
+    /// <summary>A moderator's clawback, or its way back: between two accounts, by way of a market's case.</summary>
+    Moderation,
 }
 
 /// <summary>What an account's key may do.</summary>

@@ -12,8 +12,8 @@ public readonly record struct AccountId(string Value)
 
     public static bool IsValid(string? value) => Identifier.IsValid(value);
 
-    /// <summary>Operators and workers act under such ids; an account that had one could be taken for them.</summary>
-    public bool IsReserved => Value.StartsWith("op-", StringComparison.OrdinalIgnoreCase) || Value.StartsWith("worker:", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Operators, workers and the platform's own insurance act under such ids; an account that had one could be taken for them.</summary>
+    public bool IsReserved => Value == "insurance" || Value.StartsWith("op-", StringComparison.OrdinalIgnoreCase) || Value.StartsWith("worker:", StringComparison.OrdinalIgnoreCase);
 
     public override string ToString() => Value;
 }

@@ -48,6 +48,12 @@ public enum Check
     /// <summary>S3.INV1: every resolution has a source, evidence and a trace.</summary>
     ResolutionEvidence,
 
+    /// <summary>C20: a decision's <c>policy_hash</c> is that of the rule set in force at its position.</summary>
+    PolicyHash,
+
+    /// <summary>C26: after every purchase, exposure, open interest and rate are within the caps in force.</summary>
+    RiskCaps,
+
     /// <summary>A market that is settled has paid exactly what its plan said.</summary>
     SettledInFull,
 }

@@ -1,5 +1,8 @@
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Governance.Custody;
+using Mbp.Domain.Governance.Rulesets;
+using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
@@ -9,7 +12,7 @@ using Mbp.Ledger;
 
 namespace Mbp.Domain.Audit;
 
-/// <summary>Every state of one market, as its three streams fold. The audit is alone with it, so it moves on in place.</summary>
+/// <summary>Every state of one market, as its four streams fold. The audit is alone with it, so it moves on in place.</summary>
 public sealed class MarketStates
 {
     private readonly RecentQuotes _quotes = new(MarketDecider.VoidWindow);
@@ -29,6 +32,12 @@ public sealed class MarketStates
 
     public TwapLog Twap { get; private set; } = TwapLog.Initial;
 
+    public TradeFlow Flow { get; private set; } = TradeFlow.Initial;
+
+    public FlagLog Flags { get; private set; } = FlagLog.Fold.Initial;
+
+    public Moderation Moderation { get; private set; } = Moderation.None;
+
     /// <summary>The price history of the last day; it is made when it is asked for, which a close does.</summary>
     public PriceHistory LastDay => _quotes.ToHistory();
 
@@ -46,16 +55,20 @@ public sealed class MarketStates
         switch (category)
         {
             case "market":
-                var (market, pool, track) = (Market.Fold.Apply(Market, @event), Pool.Fold.Apply(Pool, @event), PriceFolds.Track.Apply(Track, @event));
+                var (market, pool, track, flow) = (
+                    Market.Fold.Apply(Market, @event), Pool.Fold.Apply(Pool, @event), PriceFolds.Track.Apply(Track, @event), TradeFlow.Fold.Apply(Flow, @event));
                 if (PriceFolds.Quote(@event) is var (prices, at))
                 {
                     _quotes.Observe(prices, at);
                 }
 
-                (Market, Pool, Track) = (market, pool, track);
+                (Market, Pool, Track, Flow) = (market, pool, track, flow);
                 break;
             case "quotes":
                 Twap = TwapLog.Fold.Apply(Twap, @event);
+                break;
+            case "abuse":
+                (Flags, Moderation) = (FlagLog.Fold.Apply(Flags, @event), Moderation.Fold.Apply(Moderation, @event));
                 break;
             case "resolution":
                 (Resolution, Settlement) = (MarketResolution.Fold.Apply(Resolution, @event), MarketSettlement.Fold.Apply(Settlement, @event));
@@ -71,6 +84,7 @@ public sealed class AuditStates
     private readonly Dictionary<AccountId, Account> _accounts = [];
     private readonly Dictionary<string, TemplateEntry> _templates = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SettlementPlan> _plans = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, RulesetLibrary> _rulesets = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TruthTable> _truth = new(StringComparer.Ordinal);
 
     public IReadOnlyDictionary<string, MarketStates> Markets => _markets;
@@ -80,11 +94,19 @@ public sealed class AuditStates
     /// <summary>The public log's keys, and what was erased from the ledger.</summary>
     public LogCustody Custody { get; private set; } = LogCustody.Initial;
 
+    /// <summary>What the error budget has to do with trading.</summary>
+    public SloPolicy Slo { get; private set; } = SloPolicy.Fold.Initial;
+
     public MarketStates Market(MarketId id) => _markets.GetValueOrDefault(id.Value) ?? MarketStates.Initial;
 
     public Account Account(AccountId id) => _accounts.GetValueOrDefault(id) ?? Domain.Accounts.Account.Initial;
 
     public TemplateEntry Template(string id) => _templates.GetValueOrDefault(id) ?? TemplateEntry.Initial;
+
+    /// <summary>Whether rule sets are in the ledger: in an older one no decision names its own.</summary>
+    public bool HasRulesets => _rulesets.Count > 0;
+
+    public RulesetLibrary Rulesets(string name) => _rulesets.GetValueOrDefault(name) ?? RulesetLibrary.Fold.Initial;
 
     public TruthTable Truth(string table) => _truth.GetValueOrDefault(table) ?? TruthTable.Initial;
 
@@ -110,7 +132,7 @@ public sealed class AuditStates
     {
         switch (category)
         {
-            case "market" or "quotes" or "resolution":
+            case "market" or "quotes" or "resolution" or "abuse":
                 var market = _markets.GetValueOrDefault(key) ?? new MarketStates();
                 market.Apply(category, @event);
                 _markets.TryAdd(key, market);
@@ -121,6 +143,12 @@ public sealed class AuditStates
                 break;
             case "template":
                 _templates[key] = TemplateEntry.Fold.Apply(Template(key), @event);
+                break;
+            case "ruleset":
+                _rulesets[key] = RulesetLibrary.Fold.Apply(Rulesets(key), @event);
+                break;
+            case "watcher" when key == SloPolicy.Stream.Key:
+                Slo = SloPolicy.Fold.Apply(Slo, @event);
                 break;
             case "truth":
                 _truth[key] = TruthTable.Fold.Apply(Truth(key), @event);

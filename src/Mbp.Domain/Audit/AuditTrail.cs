@@ -1,3 +1,4 @@
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Trading;
@@ -60,7 +61,7 @@ public static class AuditTrail
         .Index("action, position", Others);
 
     public static readonly TableProjection Projection = TableProjection.Flat(
-        "audit_trail", 1, Table,
+        "audit_trail", 2, Table,
         recorded => recorded.Data is AccountDebited or AccountCredited ? null : recorded.Stream.Value,
         Row);
 
@@ -80,6 +81,8 @@ public static class AuditTrail
         PoolEvent e => e.Account.Value,
         MarketCreated e => e.Account.Value,
         Settlement.PayoutRecorded e => e.Account.Value,
+        ModerationProposed { Measure.Account: { } account } => account.Value,
+        ModerationApplied { Measure.Account: { } account } => account.Value,
         AccountEvent => recorded.Stream.Key,
         _ => null,
     };
@@ -88,6 +91,13 @@ public static class AuditTrail
     {
         MarketHalted e => e.Reason,
         MarketResumed e => e.Reason,
+        RulesetActivated e => e.Reason,
+        RulesetRolledBack e => e.Reason,
+        AbuseFlagged e => e.Details,
+        ModerationProposed e => e.Reason,
+        ModerationApplied e => e.Reason,
+        ModerationUndone e => e.Reason,
+        ModerationRedone e => e.Reason,
         MarketClosed e => e.Reason,
         CreditsGranted e => e.Reason,
         Resolution.ManualProposed e => e.EvidenceUri,

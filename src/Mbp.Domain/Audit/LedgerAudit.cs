@@ -164,6 +164,13 @@ public sealed class LedgerAudit(bool partial = false)
         }
 
         Redecided++;
+        var stored = command[0].Stored.Header("policy_hash");
+        // Before rule sets were data, no decision said its rules.
+        if (stored is not null || decision.PolicyHash is not null && States.HasRulesets)
+        {
+            Report.Record(Check.PolicyHash, stored == decision.PolicyHash, position, $"decided under {stored ?? "no rule set"}, in force was {decision.PolicyHash ?? "none"}");
+        }
+
         var same = decision.Rejection is null && decision.Events.Length == command.Count;
         for (var i = 0; same && i < command.Count; i++)
         {
@@ -259,6 +266,7 @@ public sealed class LedgerAudit(bool partial = false)
                     e.Side == TradeSide.Buy || before.Pool.HolderOf(e.Account).Shares[before.Pool.IndexOf(e.Outcome)] >= e.Shares, position,
                     $"{e.Account} sells more {e.Outcome} of {id} than it has");
                 Report.Record(Check.NoLateTrade, MarketDecider.WhyNoTrade(before.Market, e.At) is null, position, $"a trade on {id}, which did not trade then");
+                CheckCaps(id, before, e, position);
                 break;
             case ResolutionDetermined e:
                 Report.Record(
@@ -286,6 +294,22 @@ public sealed class LedgerAudit(bool partial = false)
                     position, $"{id}: paid {paying.Paid} in {paying.Done} payouts, planned {paying.Plan.Total} in {paying.Plan.Payouts}");
                 break;
         }
+    }
+
+    /// <summary>Counts the caps by itself, without asking the rules that the decision asked.</summary>
+    private void CheckCaps(MarketId id, MarketStates before, TradeExecuted e, long position)
+    {
+        if (e.Side != TradeSide.Buy || before.Market.Terms() is not { } terms || before.Market.Policy()?.Rules.CapsOf(terms.Kind) is not { } caps)
+        {
+            return;
+        }
+
+        var after = Pool.Evolve(before.Pool, e);
+        var (exposure, recent) = (after.HolderOf(e.Account).ExposureUnits, before.Flow.Of(e.Account).Rate.Times.Count(time => time > (e.At - Duration.FromMinutes(1)).ToUnixTimeTicks()));
+        Report.Record(
+            Check.RiskCaps,
+            !(exposure > caps.MaxExposurePerUser?.Units) && !(after.OpenInterest > caps.MaxOpenInterest) && !(recent >= caps.MaxTradesPerMinute), position,
+            $"{id}: {e.Account} has {exposure} units at stake, the market {after.OpenInterest.Units} of open interest, and this is trade {recent + 1} of the account in a minute");
     }
 
     /// <summary>Keeps running sums, so that a market with many holders costs no more at each trade than one with few.</summary>

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
-using Mbp.Domain.Governance;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Ledger.Json;
 using Mbp.Ledger.Log;
 using Mbp.Ledger.Merkle;

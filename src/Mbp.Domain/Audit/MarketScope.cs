@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Mbp.Domain.Governance.Rulesets;
+using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
@@ -13,7 +15,7 @@ namespace Mbp.Domain.Audit;
 /// <param name="PolicyHash">The hash of that rule set.</param>
 /// <param name="CreatedAt">The position of its first event.</param>
 /// <param name="SettledAt">The position of its last one, <c>market_settled</c>; null while it is not settled.</param>
-/// <param name="Streams">In ordinal order: its own, those of all accounts that had a part in it, of its template and its truth table.</param>
+/// <param name="Streams">In ordinal order: its own, those of all accounts that had a part in it, of its template, its rule sets and its truth table, and of the error budget.</param>
 public sealed record MarketScope(string Id, string Ruleset, string PolicyHash, long CreatedAt, long? SettledAt, IReadOnlyList<string> Streams);
 
 /// <summary>The scopes of settled markets as a file, one JSON object a line: the same markets give the same bytes.</summary>
@@ -64,6 +66,9 @@ public sealed class MarketScopes(EventCatalog catalog)
     /// <summary>The markets so far, in ordinal order of ids.</summary>
     public IEnumerable<MarketScope> All => _markets.Values.OrderBy(market => market.Created.MarketId.Value, StringComparer.Ordinal).Select(market => market.ToScope());
 
+    /// <summary>The rule sets that they were opened under, each once.</summary>
+    public IEnumerable<Policy> Policies => _markets.Values.Select(market => market.Opened).OfType<Policy>().DistinctBy(policy => policy.Hash);
+
     /// <summary>Those that are settled.</summary>
     public IEnumerable<MarketScope> Settled => All.Where(market => market.SettledAt is not null);
 
@@ -73,7 +78,7 @@ public sealed class MarketScopes(EventCatalog catalog)
         {
             _markets.TryAdd(stream.Key, new Growing(created, position));
         }
-        else if (@event is PoolEvent or MarketCreatedTemplate or MarketSettled && _markets.TryGetValue(stream.Key, out var market))
+        else if (@event is PoolEvent or MarketCreatedTemplate or RulesetActivated or MarketSettled && _markets.TryGetValue(stream.Key, out var market))
         {
             market.Observe(position, @event);
         }
@@ -82,13 +87,16 @@ public sealed class MarketScopes(EventCatalog catalog)
     private sealed class Growing(MarketCreated created, long position)
     {
         private readonly HashSet<string> _streams = new(
-            new[] { created.MarketId.Stream.Value, created.MarketId.Resolution.Value, created.MarketId.Quotes.Value, created.Account.Stream.Value }
+            new[] { created.MarketId.Stream.Value, created.MarketId.Resolution.Value, created.MarketId.Quotes.Value, created.MarketId.Abuse.Value, created.Account.Stream.Value, SloPolicy.Stream.Value }
                 .Concat(created.TruthRef is { } truth ? [Resolution.TruthTable.StreamOf(truth.Split('/')[0]).Value] : []),
             StringComparer.Ordinal);
 
         private long? _settledAt;
 
         public MarketCreated Created => created;
+
+        /// <summary>The rule set that it was opened under.</summary>
+        public Policy? Opened { get; private set; } = FirstRulesets.ByHash(created.PolicyHash);
 
         public void Observe(long at, object @event)
         {
@@ -99,6 +107,10 @@ public sealed class MarketScopes(EventCatalog catalog)
                     break;
                 case MarketCreatedTemplate made:
                     _streams.Add(Template.StreamOf(made.TemplateId).Value);
+                    break;
+                case RulesetActivated activated:
+                    _streams.Add(RulesetLibrary.StreamOf(activated.Name).Value);
+                    Opened ??= activated.PolicyHash == created.PolicyHash ? activated.Policy : null;
                     break;
                 case MarketSettled:
                     _settledAt = at;

@@ -1,12 +1,18 @@
 using System.Globalization;
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Governance.Custody;
+using Mbp.Domain.Governance.Rulesets;
+using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
+using Mbp.Domain.Units;
 using Mbp.Ledger;
+using NodaTime;
 
 namespace Mbp.Domain.Audit;
 
@@ -34,6 +40,11 @@ internal static class Redecision
                     TemplateDecider.Decider.Decide(new PublishTemplate(e.Template, e.At), states.Template(e.Template.Id)).On(recorded.Stream),
                 "truth" when recorded.Data is TruthRecorded e =>
                     TruthDecider.Decider.Decide(new RecordTruth(e.Key, e.Value, e.EvidenceUri, e.By, e.At), states.Truth(stream.Key)).On(recorded.Stream),
+                "ruleset" when recorded.Data is RulesetPublished e =>
+                    RulesetDecider.Decider.Decide(new PublishRuleset(e.Policy, e.Signature, e.At), states.Rulesets(stream.Key)).On(recorded.Stream),
+                "watcher" when recorded.Data is BurnReported e =>
+                    SloDecider.Decide(new ReportBurn(e.WindowEnd, e.BurnRate, e.At), states.Slo, states.Rulesets(RulesetLibrary.DefaultName)).On(SloPolicy.Stream),
+                "abuse" => OfAbuse(new MarketId(stream.Key), recorded.Data, states),
                 "account" => OfAccount(new AccountId(stream.Key), recorded.Data, states),
                 "custody" => OfCustody(recorded.Data, states),
                 _ => (Decision<StreamEvent>?)null,
@@ -85,8 +96,17 @@ internal static class Redecision
             TradeExecuted e => Trade(new SellShares(id, e.Account, e.TradeId, e.Outcome, e.Shares, MinReturn: null, e.At)),
             LiquidityAdded e => Trade(new AddLiquidity(id, e.Account, e.Amount, e.At)),
             LiquidityRemoved e => Trade(new RemoveLiquidity(id, e.Account, e.LpShares, e.At)),
+            // The other side of what the anti-abuse rules or a moderator did.
+            MarketHalted { Rule: HaltRule.Abuse or HaltRule.Moderation } => (Decision<StreamEvent>?)null,
+            MarketResumed { Tick: null } when written.Any(r => r.Data is ModerationUndone) => null,
+            MarketHalted { Rule: HaltRule.Sla } e => MarketDecider.Freeze(new FreezeOverdue(e.At), before.Market, before.Resolution).Under(before.Market.Policy()?.Hash).On(id.Stream),
+            MarketHalted { Tick: { } tick } e => Judge(tick, e.At),
+            MarketHaltEased e => Judge(e.Tick, e.At),
+            MarketResumed { Tick: { } tick } e => Judge(tick, e.At),
             MarketHalted e => Decide(new HaltMarket(e.Level, e.Reason, e.At)),
             MarketResumed e => Decide(new ResumeMarket(e.Reason, e.At)),
+            RulesetActivated e => MarketDecider.Activate(new ActivateRuleset(e.Version, e.Reason, e.At), e.Name, before.Market, states.Rulesets(e.Name)).On(id.Stream),
+            RulesetRolledBack e => Decide(new RollBackRuleset(e.Reason, e.At)),
             MarketClosed e => MarketDecider.Close(new CloseMarket(e.Reason, e.At), before.Market, before.LastDay).On(id.Stream),
             _ => (Decision<StreamEvent>?)null,
         };
@@ -95,13 +115,39 @@ internal static class Redecision
             written.Select(r => r.Data).OfType<MarketCreatedTemplate>().FirstOrDefault() is { } made
                 ? CreateMarketDecider.Decide(
                     new CreateMarket(id, e.Question, e.Account, made.Liquidity, made.Probabilities, e.ClosesAt, ParametersOf(e), e.Ruleset, e.At),
-                    states.Template(made.TemplateId), before.Market, before.Pool, states.Account(e.Account))
+                    states.Template(made.TemplateId), states.Rulesets(e.Ruleset), before.Market, before.Pool, states.Account(e.Account))
                 : (Decision<StreamEvent>?)null;
 
         Decision<StreamEvent> Trade(TradeCommand command) =>
-            TradeDecider.Decide(command, before.Market, before.Pool, states.Account(command.Account));
+            TradeDecider.Decide(command, before.Market, before.Pool, states.Account(command.Account), before.Flow, before.Moderation, states.Slo);
+
+        Decision<StreamEvent> Judge(Instant tick, Instant at) => MarketDecider.Judge(new JudgeMarket(tick, at), before.Market, before.Track, before.Pool).On(id.Stream);
 
         Decision<StreamEvent> Decide(MarketCommand command) => MarketDecider.Decider.Decide(command, before.Market).On(id.Stream);
+    }
+
+    private static Decision<StreamEvent>? OfAbuse(MarketId id, object @event, AuditStates states)
+    {
+        var before = states.Market(id);
+        return @event switch
+        {
+            AbuseFlagged { Kind: not AbuseKind.RateLimit } e => AbuseDecider.Judge(new JudgeTrades(id, e.Tick, e.At), before.Market, before.Flow, before.Flags),
+            RefusalsRecorded e => AbuseDecider.Record(new RecordRefusals(id, e.Minute, e.Total, e.Codes, e.Accounts, e.At), before.Market, before.Flags).On(id.Abuse),
+            ModerationProposed { Change: ModerationChange.Apply } e => Moderated(new Moderate(id, e.Measure, e.Reason, e.By, e.At), e.Measure),
+            ModerationProposed e => Moderated(new ChangeModeration(id, e.Number, e.Change, e.Reason, e.By, e.At), e.Measure),
+            ModerationApplied { By: [_, var second] } e => Moderated(new ApproveModeration(id, e.Number, second, e.At), e.Measure),
+            ModerationApplied e => Moderated(new Moderate(id, e.Measure, e.Reason, e.By[0], e.At), e.Measure),
+            ModerationUndone e => Changed(e.Number, ModerationChange.Undo, e.Reason, e.By, e.At),
+            ModerationRedone e => Changed(e.Number, ModerationChange.Redo, e.Reason, e.By, e.At),
+            _ => null,
+        };
+
+        Decision<StreamEvent>? Changed(int number, ModerationChange change, string reason, EquatableArray<string> by, Instant at) => before.Moderation.Find(number) is not { } one
+            ? ModerationErrors.NoSuchCase
+            : Moderated(by.Count > 1 ? new ApproveModeration(id, number, by[1], at) : new ChangeModeration(id, number, change, reason, by[0], at), one.Measure);
+
+        Decision<StreamEvent>? Moderated(ModerationCommand command, Measure measure) => ModerationDecider.Decide(
+            command, before.Moderation, before.Market, measure.Account is { } account ? states.Account(account) : Account.Initial, states.Account(ModerationDecider.Insurance));
     }
 
     private static Decision<StreamEvent>? OfResolution(

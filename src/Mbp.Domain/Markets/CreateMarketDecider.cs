@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Mbp.Domain.Accounts;
-using Mbp.Domain.Governance;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
@@ -12,9 +12,12 @@ namespace Mbp.Domain.Markets;
 /// <summary>A market from a template (C1): its terms are checked against the template, its pool is opened with the account's credits, all in one commit.</summary>
 public static class CreateMarketDecider
 {
+    /// <summary>The reason of a market's first rule set.</summary>
+    public const string Created = "created";
+
     private static readonly Duration LongestTrading = Duration.FromDays(3650);
 
-    public static Decision<StreamEvent> Decide(CreateMarket c, TemplateEntry template, Market market, Pool pool, Account account)
+    public static Decision<StreamEvent> Decide(CreateMarket c, TemplateEntry template, RulesetLibrary rulesets, Market market, Pool pool, Account account)
     {
         ArgumentNullException.ThrowIfNull(c);
         if (template is not TemplateEntry.Published published)
@@ -32,7 +35,12 @@ public static class CreateMarketDecider
             return AccountErrors.NotFound;
         }
 
-        var terms = Terms(c, published.Template, out var probabilities);
+        if (rulesets.Newest is not { } policy)
+        {
+            return MarketErrors.UnknownRuleset(c.Ruleset);
+        }
+
+        var terms = Terms(c, published.Template, policy, out var probabilities);
         if (terms.Rejection is { } invalid)
         {
             return invalid;
@@ -47,30 +55,30 @@ public static class CreateMarketDecider
         }
 
         var liquidity = TradeDecider.Post(new AddLiquidity(c.MarketId, c.Account, c.Liquidity, c.At), opening.Events, open);
-        return liquidity.Rejection is { } poor
-            ? poor
-            :
-            [
-                c.MarketId.Stream.With(created),
-                c.MarketId.Stream.With(new MarketCreatedTemplate(
-                    published.Template.Id, published.Template.Version, c.Liquidity, probabilities, c.At)),
-                .. liquidity.Events,
-            ];
+        if (liquidity.Rejection is { } poor)
+        {
+            return poor;
+        }
+
+        Decision<StreamEvent> made =
+        [
+            c.MarketId.Stream.With(created),
+            c.MarketId.Stream.With(new MarketCreatedTemplate(
+                published.Template.Id, published.Template.Version, c.Liquidity, probabilities, c.At)),
+            c.MarketId.Stream.With(new RulesetActivated(policy.Rules.Name, policy.Rules.Version, policy.Hash, policy, Created, c.At)),
+            .. liquidity.Events,
+        ];
+        return made.Under(policy.Hash);
     }
 
     /// <summary>Checks everything that depends on the template and the command alone.</summary>
-    private static Decision<MarketEvent> Terms(CreateMarket c, Template template, out EquatableArray<Price> probabilities)
+    private static Decision<MarketEvent> Terms(CreateMarket c, Template template, Policy policy, out EquatableArray<Price> probabilities)
     {
         probabilities = [];
         var given = new Parameters(c.Parameters);
         if (WhyBadQuestion(c.Question, template) is { } question)
         {
             return MarketErrors.Invalid("question", question);
-        }
-
-        if (Rulesets.Find(c.Ruleset) is not { } ruleset)
-        {
-            return MarketErrors.UnknownRuleset(c.Ruleset);
         }
 
         if (c.Liquidity < template.MinLiquidity)
@@ -104,7 +112,7 @@ public static class CreateMarketDecider
         probabilities = c.Probabilities.Count == 0 ? Equal(outcomes.Count) : c.Probabilities;
         return [new MarketCreated(
             c.MarketId, c.Question, template.Category, template.Kind, outcomes, lower, upper, source, reference,
-            closesAt, closesAt + window, feePpm, ruleset.Name, ruleset.Hash, c.Account, c.At)];
+            closesAt, closesAt + window, feePpm, policy.Rules.Name, policy.Hash, c.Account, c.At)];
     }
 
     private static string? WhyBadQuestion(string question, Template template) =>

@@ -1,4 +1,6 @@
 using System.Text.Json.Serialization;
+using Mbp.Domain.Governance.Rulesets;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
 using NodaTime;
@@ -19,27 +21,79 @@ public abstract record Market
     public static Market Initial { get; } = new Unknown();
 
     public static readonly Fold<Market> Fold = new(
-        "market", 1, Initial, (market, @event) => @event is MarketEvent e ? Evolve(market, e) : market, snapshotEvery: 500);
+        "market", 2, Initial, (market, @event) => @event is MarketEvent e ? Evolve(market, e) : market, snapshotEvery: 500);
 
     public sealed record Unknown : Market;
 
-    public sealed record Open(MarketTerms Terms) : Market;
+    public sealed record Open(MarketTerms Terms, MarketRules Rules, HaltHistory Halts) : Market;
 
-    public sealed record Halted(MarketTerms Terms, HaltLevel Level, string Reason, Instant Since) : Market;
+    /// <param name="Terms">What was agreed.</param>
+    /// <param name="Rules">By which rules it is decided.</param>
+    /// <param name="Halts">Earlier halts, and this one.</param>
+    /// <param name="Level">How far.</param>
+    /// <param name="HeldAt">Rules do not ease it below this level.</param>
+    /// <param name="Rule">What halted it.</param>
+    /// <param name="Reason">Why, in words.</param>
+    /// <param name="Since">When this level began.</param>
+    /// <param name="ReopensAt">Hard: no rule eases it earlier; null = only a person does.</param>
+    public sealed record Halted(
+        MarketTerms Terms, MarketRules Rules, HaltHistory Halts, HaltLevel Level, HaltLevel HeldAt, HaltRule Rule, string Reason, Instant Since, Instant? ReopensAt) : Market;
 
-    public sealed record Closed(MarketTerms Terms, string Reason, EquatableArray<Price> Twap24h, Instant Since) : Market;
+    /// <param name="Terms">What was agreed.</param>
+    /// <param name="Rules">By which rules it is decided.</param>
+    /// <param name="Reason">Why it closed.</param>
+    /// <param name="Twap24h">What a void would pay.</param>
+    /// <param name="Since">When it closed.</param>
+    /// <param name="FrozenSince">When its resolution ran out of time: only people move it on since; null = it did not.</param>
+    public sealed record Closed(
+        MarketTerms Terms, MarketRules Rules, string Reason, EquatableArray<Price> Twap24h, Instant Since, Instant? FrozenSince = null) : Market;
 
     public static Market Evolve(Market market, MarketEvent @event) => (market, @event) switch
     {
-        (Unknown, MarketCreated e) => new Open(MarketTerms.From(e)),
-        (Open open, MarketCreatedTemplate e) => new Open(open.Terms with { TemplateId = e.TemplateId, TemplateVersion = e.TemplateVersion }),
-        (Open open, MarketHalted e) => new Halted(open.Terms, e.Level, e.Reason, e.At),
-        (Halted halted, MarketHalted e) => halted with { Level = e.Level, Reason = e.Reason, Since = e.At },
-        (Halted halted, MarketResumed) => new Open(halted.Terms),
-        (Open open, MarketClosed e) => new Closed(open.Terms, e.Reason, e.Twap24h, e.At),
-        (Halted halted, MarketClosed e) => new Closed(halted.Terms, e.Reason, e.Twap24h, e.At),
+        (Unknown, MarketCreated e) => new Open(MarketTerms.From(e), MarketRules.First(e.PolicyHash), HaltHistory.None),
+        (Open open, MarketCreatedTemplate e) => open with { Terms = open.Terms with { TemplateId = e.TemplateId, TemplateVersion = e.TemplateVersion } },
+
+        (Open open, MarketHalted e) => Halt(open.Terms, open.Rules, open.Halts, HaltLevel.None, e),
+        (Halted halted, MarketHalted e) => Halt(halted.Terms, halted.Rules, halted.Halts, halted.Level, e),
+        (Closed closed, MarketHalted { Rule: HaltRule.Sla } e) => closed with { FrozenSince = e.At },
+        (Halted halted, MarketHaltEased e) => halted with
+        {
+            Level = e.Level, Since = e.Tick, ReopensAt = null, Halts = halted.Halts.After(halted.Level, e.Level, e.Tick),
+        },
+        (Halted halted, MarketResumed e) => new Open(halted.Terms, halted.Rules, halted.Halts.After(halted.Level, HaltLevel.None, e.Tick ?? e.At)),
+
+        (Open open, RulesetActivated e) => open with { Rules = open.Rules.With(e.Policy) },
+        (Halted halted, RulesetActivated e) => halted with { Rules = halted.Rules.With(e.Policy) },
+        (Closed closed, RulesetActivated e) => closed with { Rules = closed.Rules.With(e.Policy) },
+        (Open open, RulesetRolledBack) => open with { Rules = open.Rules.Back() },
+        (Halted halted, RulesetRolledBack) => halted with { Rules = halted.Rules.Back() },
+        (Closed closed, RulesetRolledBack) => closed with { Rules = closed.Rules.Back() },
+
+        (Open open, MarketClosed e) => new Closed(open.Terms, open.Rules, e.Reason, e.Twap24h, e.At),
+        (Halted halted, MarketClosed e) => new Closed(halted.Terms, halted.Rules, e.Reason, e.Twap24h, e.At),
         _ => throw new InvalidOperationException($"{@event.GetType().Name} cannot follow {market.GetType().Name}."),
     };
+
+    private static Halted Halt(MarketTerms terms, MarketRules rules, HaltHistory halts, HaltLevel before, MarketHalted e) => new(
+        terms, rules, halts.After(before, e.Level, e.Tick ?? e.At), e.Level, e.HeldAt ?? e.Level, e.Rule ?? HaltRule.Manual, e.Reason, e.Tick ?? e.At, e.ReopensAt);
+}
+
+/// <summary>The rules that a market is decided by, and those that were before them.</summary>
+/// <param name="Policy">In force; null for a market of which only the hash of its rules is known, which has none.</param>
+/// <param name="Earlier">What a rollback goes back to, newest last.</param>
+public sealed record MarketRules(Policy? Policy, EquatableArray<Policy> Earlier)
+{
+    // Nobody rolls back further; a bound keeps the state from growing.
+    private const int Kept = 10;
+
+    /// <summary>By the hash in a market's first event; the rules themselves come with the next one, since rule sets are data.</summary>
+    public static MarketRules First(string hash) => new(FirstRulesets.ByHash(hash), []);
+
+    public MarketRules With(Policy policy) => new(policy, Policy is null ? Earlier : [.. Earlier.Skip(Math.Max(0, Earlier.Count - Kept + 1)), Policy]);
+
+    public MarketRules Back() => Earlier.Count == 0
+        ? throw new InvalidOperationException("There were no rules before these.")
+        : new(Earlier[^1], [.. Earlier.Take(Earlier.Count - 1)]);
 }
 
 /// <summary>What was agreed when the market opened; it never changes.</summary>
@@ -76,5 +130,22 @@ public static class MarketExtensions
         Market.Halted halted => halted.Terms,
         Market.Closed closed => closed.Terms,
         _ => null,
+    };
+
+    /// <summary>The rules in force.</summary>
+    public static Policy? Policy(this Market market) => market switch
+    {
+        Market.Open open => open.Rules.Policy,
+        Market.Halted halted => halted.Rules.Policy,
+        Market.Closed closed => closed.Rules.Policy,
+        _ => null,
+    };
+
+    /// <summary>The level of its halt.</summary>
+    public static HaltLevel HaltLevel(this Market market) => market switch
+    {
+        Market.Halted halted => halted.Level,
+        Market.Closed { FrozenSince: not null } => Halts.HaltLevel.Hard,
+        _ => Halts.HaltLevel.None,
     };
 }

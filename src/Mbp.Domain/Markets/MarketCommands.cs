@@ -1,4 +1,5 @@
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Units;
 using NodaTime;
 
@@ -30,5 +31,22 @@ public sealed record CreateMarket(
 public sealed record HaltMarket(HaltLevel Level, string Reason, Instant At) : MarketCommand;
 
 public sealed record ResumeMarket(string Reason, Instant At) : MarketCommand;
+
+/// <summary>Asks the halt rules at a tick.</summary>
+/// <param name="Tick">A multiple of 30 s that has passed.</param>
+/// <param name="At">Ledger time.</param>
+public sealed record JudgeMarket(Instant Tick, Instant At) : MarketCommand;
+
+/// <summary>Freezes a market whose resolution ran out of time.</summary>
+public sealed record FreezeOverdue(Instant At) : MarketCommand;
+
+/// <summary>Puts a market under other rules.</summary>
+/// <param name="Version">The version; null = the newest.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="At">Ledger time.</param>
+public sealed record ActivateRuleset(string? Version, string Reason, Instant At) : MarketCommand;
+
+/// <summary>Puts a market back under the rules before the present ones.</summary>
+public sealed record RollBackRuleset(string Reason, Instant At) : MarketCommand;
 
 public sealed record CloseMarket(string Reason, Instant At) : MarketCommand;

@@ -1,12 +1,16 @@
+using Mbp.Domain.Governance.Rulesets;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Pricing;
+using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
+using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
 using NodaTime;
 
 namespace Mbp.Domain.Markets;
 
-/// <summary>Halting, resuming and closing. Creating a market is <see cref="CreateMarketDecider"/>'s.</summary>
+/// <summary>Halting, resuming, changing the rules and closing. Creating a market is <see cref="CreateMarketDecider"/>'s.</summary>
 public static class MarketDecider
 {
     /// <summary>What a void pays is the price over this long before the close (D7).</summary>
@@ -15,12 +19,73 @@ public static class MarketDecider
     public static readonly Decider<MarketCommand, MarketEvent, Market> Decider = new(Market.Initial, Decide, Market.Evolve);
 
     /// <summary>Closing fixes the 24-hour price of every outcome, so it also reads the market's price history.</summary>
-    public static Decision<MarketEvent> Close(CloseMarket command, Market market, PriceHistory history) => market switch
+    public static Decision<MarketEvent> Close(CloseMarket command, Market market, PriceHistory history)
     {
-        Market.Unknown => MarketErrors.NotFound,
-        Market.Closed => MarketErrors.AlreadyClosed,
-        _ => [new MarketClosed(command.Reason, Twap24h(history, command.At), command.At)],
-    };
+        Decision<MarketEvent> decision = market switch
+        {
+            Market.Unknown => MarketErrors.NotFound,
+            Market.Closed => MarketErrors.AlreadyClosed,
+            _ => [new MarketClosed(command.Reason, Twap24h(history, command.At), command.At)],
+        };
+        return decision.Under(market.Policy()?.Hash);
+    }
+
+    /// <summary>The halt rules at a tick (spec D13); they also read the market's prices and its pool's depth.</summary>
+    public static Decision<MarketEvent> Judge(JudgeMarket c, Market market, PriceTrack track, Pool pool)
+    {
+        ArgumentNullException.ThrowIfNull(c);
+        ArgumentNullException.ThrowIfNull(pool);
+        if (market.Policy()?.Rules is not { Halts: { } halts } rules || Standing(market) is not { } standing || !pool.IsOpen
+            || !PriceTrack.IsTick(c.Tick) || c.Tick > c.At || c.Tick <= standing.History.Judged)
+        {
+            return [];
+        }
+
+        // A market that never had the depth did not lose it.
+        var depth = halts.DepthFloor is { } floor && pool.Deepest >= floor && Depth.Of(pool.Reserves.AsSpan(), 0).Shares is var now && now < floor ? now : (Shares?)null;
+        var outcomes = pool.Outcomes.Count == 2 ? 1 : pool.Outcomes.Count;
+        Decision<MarketEvent> decision = HaltJudge.At(c.Tick, rules, standing, track, outcomes, depth) switch
+        {
+            null => [],
+            { Rule: { } rule } step => [new MarketHalted(step.To, Words.Of(rule), c.At, rule, step.HeldAt, c.Tick, step.ReopensAt, step.Evidence)],
+            { To: HaltLevel.None } step => [new MarketResumed("rule", c.At, c.Tick, step.Evidence)],
+            var step => [new MarketHaltEased(step.To, c.Tick, c.At, step.Evidence)],
+        };
+        return decision.Under(market.Policy()?.Hash);
+    }
+
+    /// <summary>When the resolution of a closed market runs out of time (S3, resolution SLA); null = it cannot, or it has already.</summary>
+    public static Instant? OverdueAt(Market market, MarketResolution resolution) =>
+        market is Market.Closed { FrozenSince: null } closed && resolution is not (MarketResolution.Finished or MarketResolution.Voided)
+        && closed.Rules.Policy?.Rules.Resolution.SlaHours is { } hours
+            ? closed.Since + Duration.FromHours(hours)
+            : null;
+
+    /// <summary>Freezes a closed market that has no final value in time: from here on only people move it on.</summary>
+    public static Decision<MarketEvent> Freeze(FreezeOverdue c, Market market, MarketResolution resolution)
+    {
+        ArgumentNullException.ThrowIfNull(c);
+        Decision<MarketEvent> decision = market is Market.Unknown ? MarketErrors.NotFound
+            : OverdueAt(market, resolution) is { } due && due <= c.At ? [new MarketHalted(HaltLevel.Hard, "resolution_sla", c.At, HaltRule.Sla, HaltLevel.Hard)]
+            : [];
+        return decision.Under(market.Policy()?.Hash);
+    }
+
+    /// <summary>Puts a market under a published version of a rule set (C20).</summary>
+    /// <param name="c">What is asked.</param>
+    /// <param name="name">The rule set's name.</param>
+    /// <param name="market">The market.</param>
+    /// <param name="library">The rule set's versions.</param>
+    public static Decision<MarketEvent> Activate(ActivateRuleset c, string name, Market market, RulesetLibrary library)
+    {
+        ArgumentNullException.ThrowIfNull(c);
+        ArgumentNullException.ThrowIfNull(library);
+        Decision<MarketEvent> decision = market is Market.Unknown ? MarketErrors.NotFound
+            : library.Find(c.Version) is not { } policy ? RulesetErrors.Unknown(name, c.Version)
+            : market.Policy() == policy ? []
+            : [new RulesetActivated(policy.Rules.Name, policy.Rules.Version, policy.Hash, policy, c.Reason, c.At)];
+        return decision.Under(market.Policy()?.Hash);
+    }
 
     /// <summary>Whether anybody may trade now: open, before its closing time, and not halted hard.</summary>
     public static Rejection? WhyNoTrade(Market market, Instant at) => market switch
@@ -29,23 +94,45 @@ public static class MarketDecider
         Market.Closed => MarketErrors.Closed,
         // The closing event may be written a moment later; the closing time holds to the microsecond all the same.
         _ when at >= market.Terms()!.ClosesAt => MarketErrors.Closed,
-        Market.Halted { Level: HaltLevel.Hard } halted => MarketErrors.Halted(halted.Level, halted.Reason),
+        Market.Halted { Level: HaltLevel.Hard } halted => MarketErrors.Halted(halted),
         _ => null,
     };
 
-    private static Decision<MarketEvent> Decide(MarketCommand command, Market market) => (command, market) switch
+    private static HaltStanding? Standing(Market market) => market switch
+    {
+        Market.Open open => new HaltStanding(HaltLevel.None, Instant.MinValue, HaltLevel.None, open.Halts),
+        Market.Halted halted => new HaltStanding(halted.Level, halted.Since, halted.HeldAt, halted.Halts),
+        _ => null,
+    };
+
+    private static Decision<MarketEvent> Decide(MarketCommand command, Market market) => Answer(command, market).Under(market.Policy()?.Hash);
+
+    private static Decision<MarketEvent> Answer(MarketCommand command, Market market) => (command, market) switch
     {
         (_, Market.Unknown) => MarketErrors.NotFound,
+
+        (RollBackRuleset c, _) => Rules(market).Earlier is { Count: > 0 } earlier
+            ? [new RulesetRolledBack(earlier[^1].Rules.Name, earlier[^1].Rules.Version, earlier[^1].Hash, c.Reason, c.At)]
+            : RulesetErrors.NoEarlier,
+
         (_, Market.Closed) => MarketErrors.AlreadyClosed,
 
-        // A halt only grows: a weaker or equal one is already in force.
-        (HaltMarket c, Market.Halted halted) when c.Level <= halted.Level => [],
-        (HaltMarket c, _) => [new MarketHalted(c.Level, c.Reason, c.At)],
+        // A halt only grows: a weaker or equal one is already in force. A person's holds where a rule's would have eased by itself.
+        (HaltMarket c, Market.Halted halted) when c.Level < halted.Level || (c.Level == halted.Level && halted.HeldAt == c.Level) => [],
+        (HaltMarket c, _) => [new MarketHalted(c.Level, c.Reason, c.At, HaltRule.Manual, c.Level)],
 
         (ResumeMarket c, Market.Halted) => [new MarketResumed(c.Reason, c.At)],
         (ResumeMarket, _) => MarketErrors.NotHalted,
 
         _ => throw new InvalidOperationException($"{command.GetType().Name} has no decision."),
+    };
+
+    private static MarketRules Rules(Market market) => market switch
+    {
+        Market.Open open => open.Rules,
+        Market.Halted halted => halted.Rules,
+        Market.Closed closed => closed.Rules,
+        _ => throw new InvalidOperationException($"{market.GetType().Name} has no rules."),
     };
 
     private static EquatableArray<Price> Twap24h(PriceHistory history, Instant at) =>

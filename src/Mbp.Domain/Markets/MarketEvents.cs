@@ -1,4 +1,6 @@
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Governance.Rulesets;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Units;
 using NodaTime;
 
@@ -44,9 +46,42 @@ public sealed record MarketCreated(
 /// <summary>From which template, and with which parameters, the market was made (C1).</summary>
 public sealed record MarketCreatedTemplate(string TemplateId, int TemplateVersion, Credits Liquidity, EquatableArray<Price> Probabilities, Instant At) : MarketEvent;
 
-public sealed record MarketHalted(HaltLevel Level, string Reason, Instant At) : MarketEvent;
+/// <summary>Trading is restricted further, or a person holds it where a rule had it.</summary>
+/// <param name="Level">How far.</param>
+/// <param name="Reason">Why, in the words of who halted it; a rule has its own.</param>
+/// <param name="At">Ledger time.</param>
+/// <param name="Rule">Which rule; absent for events from before there were rules, which a person caused.</param>
+/// <param name="HeldAt">Rules do not ease the market below this level: only a person does.</param>
+/// <param name="Tick">The tick that was judged.</param>
+/// <param name="ReopensAt">A rule eases it no earlier.</param>
+/// <param name="Evidence">What the rule rests on.</param>
+public sealed record MarketHalted(
+    HaltLevel Level,
+    string Reason,
+    Instant At,
+    HaltRule? Rule = null,
+    HaltLevel? HeldAt = null,
+    Instant? Tick = null,
+    Instant? ReopensAt = null,
+    HaltEvidence? Evidence = null) : MarketEvent;
 
-public sealed record MarketResumed(string Reason, Instant At) : MarketEvent;
+/// <summary>A rule took the halt back by one level, not yet to none.</summary>
+public sealed record MarketHaltEased(HaltLevel Level, Instant Tick, Instant At, HaltEvidence? Evidence = null) : MarketEvent;
+
+/// <summary>Trading is free again: by a person, or by rule at a tick.</summary>
+public sealed record MarketResumed(string Reason, Instant At, Instant? Tick = null, HaltEvidence? Evidence = null) : MarketEvent;
+
+/// <summary>From here on the market is decided by these rules (C20).</summary>
+/// <param name="Name">The rule set.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="PolicyHash">The hash that decisions carry from here on.</param>
+/// <param name="Policy">The rules themselves: a market's stream is enough to decide it again.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="At">Ledger time.</param>
+public sealed record RulesetActivated(string Name, string Version, string PolicyHash, Policy Policy, string Reason, Instant At) : MarketEvent;
+
+/// <summary>The rules that were in force before the present ones are in force again.</summary>
+public sealed record RulesetRolledBack(string Name, string Version, string PolicyHash, string Reason, Instant At) : MarketEvent;
 
 /// <param name="Reason">Why, in the words of who closed it; "deadline" for the clock.</param>
 /// <param name="Twap24h">The time-weighted price of each outcome over the last 24 hours before the close: what a void would pay.</param>
@@ -65,13 +100,4 @@ public enum TruthSource
     Table,
     Manual,
     Endpoint,
-}
-
-/// <summary>How far trading is restricted; <see cref="Hard"/> stops it.</summary>
-public enum HaltLevel
-{
-    None,
-    Warn,
-    Soft,
-    Hard,
 }

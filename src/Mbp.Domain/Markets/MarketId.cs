@@ -17,6 +17,9 @@ public readonly record struct MarketId(string Value)
     /// <summary>Truth evaluated, decided, finalized and paid.</summary>
     public StreamId Resolution => StreamId.Of("resolution", Value);
 
+    /// <summary>What the anti-abuse rules saw, and what moderators did.</summary>
+    public StreamId Abuse => StreamId.Of("abuse", Value);
+
     public static bool IsValid(string? value) => Identifier.IsValid(value);
 
     public override string ToString() => Value;

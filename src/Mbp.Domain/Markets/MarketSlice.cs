@@ -10,7 +10,10 @@ public static class MarketSlice
         .Add<MarketCreated>("market_created")
         .Add<MarketCreatedTemplate>("market_created_template")
         .Add<MarketHalted>("market_halted")
+        .Add<MarketHaltEased>("market_halt_eased")
         .Add<MarketResumed>("market_resumed")
+        .Add<RulesetActivated>("ruleset_activated")
+        .Add<RulesetRolledBack>("ruleset_rolled_back")
         .Add<MarketClosed>("market_closed")
         .Add<TemplatePublished>("template_published");
 }

@@ -1,3 +1,4 @@
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Units;
@@ -43,7 +44,7 @@ public static class MarketTable
                 read.Text(), read.Text(), read.Text(), read.Text(), read.Text(), read.Time(), read.Text(), read.Time(), read.Time(), read.Text(), read.Text()));
 
     public static readonly TableProjection Projection = TableProjection.Keyed(
-        "markets", 1, Table,
+        "markets", 2, Table,
         recorded => recorded.Data is MarketEvent or ResolutionEvent or SettlementEvent ? recorded.Stream.Key : null,
         (row, recorded) => recorded.Data switch
         {
@@ -59,6 +60,7 @@ public static class MarketTable
     {
         MarketCreatedTemplate e => row with { TemplateId = e.TemplateId },
         MarketHalted e => row with { HaltLevel = Words.Of(e.Level), Status = e.Level == HaltLevel.Hard ? "paused" : "open" },
+        MarketHaltEased e => row with { HaltLevel = Words.Of(e.Level), Status = "open" },
         MarketResumed => row with { HaltLevel = "none", Status = "open" },
         MarketClosed => row with { HaltLevel = "none", Status = "paused", Phase = "Closed" },
         ResolutionStarted => row with { Phase = "Collecting" },

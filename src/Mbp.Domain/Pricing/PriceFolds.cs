@@ -11,8 +11,8 @@ public static class PriceFolds
 {
     /// <summary>In constant memory, for what is judged at ticks.</summary>
     public static readonly Fold<PriceTrack> Track = new(
-        "price_track", 1, PriceTrack.Empty,
-        (track, @event) => Quote(@event) is var (prices, at) ? track.Observe(prices, at) : track,
+        "price_track", 2, PriceTrack.Empty,
+        (track, @event) => Quote(@event) is var (prices, at) ? track.Observe(prices, at) : track.Pass(),
         snapshotEvery: 500);
 
     /// <summary>Every quote of the last 24 hours, for the price that a void pays.</summary>

@@ -12,8 +12,9 @@ namespace Mbp.Domain.Pricing;
 /// <param name="Sums">The integrals up to then.</param>
 /// <param name="Ticks">The state at the latest ticks up to <paramref name="Last"/>, without a gap.</param>
 /// <param name="First">The first quote's time; null: there is none yet.</param>
+/// <param name="Version">The events of the market's stream so far: which quotes a window is made of is said by versions.</param>
 public sealed record PriceTrack(
-    Instant Last, EquatableArray<Price> Prices, EquatableArray<PriceSum> Sums, EquatableArray<PriceTick> Ticks, Instant? First = null)
+    Instant Last, EquatableArray<Price> Prices, EquatableArray<PriceSum> Sums, EquatableArray<PriceTick> Ticks, Instant? First = null, long Version = 0)
 {
     public static readonly Duration TickLength = Duration.FromSeconds(30);
 
@@ -30,7 +31,7 @@ public sealed record PriceTrack(
         if (First is null)
         {
             var none = EquatableArray.Own(new PriceSum[prices.Count]);
-            return new PriceTrack(at, prices, none, IsTick(at) ? [new PriceTick(at, prices, none)] : [], at);
+            return new PriceTrack(at, prices, none, IsTick(at) ? [new PriceTick(at, prices, none, Version + 1)] : [], at, Version + 1);
         }
 
         if (at < Last)
@@ -38,8 +39,19 @@ public sealed record PriceTrack(
             throw new InvalidOperationException($"A quote at {at} cannot follow one at {Last}.");
         }
 
-        return this with { Last = at, Prices = prices, Sums = SumsAt(at), Ticks = TicksUntil(at, prices) };
+        return this with { Last = at, Prices = prices, Sums = SumsAt(at), Ticks = TicksUntil(at, prices), Version = Version + 1 };
     }
+
+    /// <summary>An event of the market that quotes nothing.</summary>
+    public PriceTrack Pass() => this with { Version = Version + 1 };
+
+    /// <summary>The prices in force at a kept tick, or since the last quote; quotes at the instant included.</summary>
+    /// <exception cref="InvalidOperationException">The instant lies before the last quote and is no kept tick.</exception>
+    public EquatableArray<Price> PricesAt(Instant at) => at >= Last ? Prices : TickAt(at).Prices;
+
+    /// <summary>The version of the market's stream with the last quote at or before a kept tick; 0 up to the first quote.</summary>
+    /// <exception cref="InvalidOperationException">The instant lies before the last quote and is no kept tick.</exception>
+    public long VersionAt(Instant at) => at >= Last ? Version : at <= First ? 0 : TickAt(at).Version;
 
     /// <summary>The average over [at - window, at); null with no quote at or before <paramref name="at"/>.</summary>
     /// <exception cref="InvalidOperationException">An end of the window lies before the last quote and is no kept tick.</exception>
@@ -58,7 +70,7 @@ public sealed record PriceTrack(
             sums[i] = to[i] - from[i];
         }
 
-        return new Twap(at >= Last ? Prices : TickAt(at).Prices, EquatableArray.Own(sums), (at - start).BclCompatibleTicks);
+        return new Twap(PricesAt(at), EquatableArray.Own(sums), (at - start).BclCompatibleTicks);
     }
 
     private EquatableArray<PriceSum> SumsAt(Instant at) =>
@@ -95,7 +107,7 @@ public sealed record PriceTrack(
 
         for (next = Instant.Max(next, TickAtOrBefore(oldest) + TickLength); next <= at; next += TickLength)
         {
-            ticks.Add(new PriceTick(next, next == at ? prices : Prices, PriceSum.After(Sums, Prices, next - Last)));
+            ticks.Add(new PriceTick(next, next == at ? prices : Prices, PriceSum.After(Sums, Prices, next - Last), next == at ? Version + 1 : Version));
         }
 
         return [.. ticks];
@@ -110,5 +122,5 @@ public sealed record PriceTrack(
     }
 }
 
-/// <summary>The prices in force at a tick, quotes at it included, and the integrals up to it.</summary>
-public sealed record PriceTick(Instant At, EquatableArray<Price> Prices, EquatableArray<PriceSum> Sums);
+/// <summary>The prices in force at a tick, quotes at it included, the integrals up to it, and the version of the market's stream then.</summary>
+public sealed record PriceTick(Instant At, EquatableArray<Price> Prices, EquatableArray<PriceSum> Sums, long Version = 0);

@@ -26,14 +26,14 @@ public sealed record Twap(EquatableArray<Price> Current, EquatableArray<PriceSum
         Sums[outcome].C1 == 0 ? 0 : (long)((BigInteger)Distance(Current[outcome], outcome) * 1_000_000 / Sums[outcome].C1);
 
     /// <summary>
-    /// Rule R2 with this window as the reference: whether a sample lies more than 2.5758293 standard deviations and more than 1% from the
-    /// average (spec D11).
+    /// Rule R2 with this window as the reference: whether a sample lies more than 2.5758293 standard deviations and more than so many basis points
+    /// (1% in spec D11) from the average.
     /// </summary>
-    public bool IsOutside99Band(int outcome, Price sample)
+    public bool IsOutside99Band(int outcome, Price sample, int basisPoints)
     {
         var (c1, c2) = ((BigInteger)Sums[outcome].C1, (BigInteger)Sums[outcome].C2);
         var distance = (BigInteger)Distance(sample, outcome);
-        return distance * distance * 1_000_000_000 > 6_634_896_601 * (CoveredTicks * c2 - c1 * c1) && distance * 100 > c1;
+        return distance * distance * 1_000_000_000 > 6_634_896_601 * (CoveredTicks * c2 - c1 * c1) && distance * BasisPoints > basisPoints * c1;
     }
 
     /// <summary>

@@ -1,5 +1,5 @@
 using Mbp.Domain.Accounts;
-using Mbp.Domain.Governance;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
@@ -14,6 +14,9 @@ public static class ResolutionDecider
     private const int LongestUri = 2_000;
 
     public static Decision<ResolutionEvent> Decide(ResolutionCommand command, Market market, MarketResolution resolution, Pool pool, TruthTable truth) =>
+        Answer(command, market, resolution, pool, truth).Under(market.Policy()?.Hash);
+
+    private static Decision<ResolutionEvent> Answer(ResolutionCommand command, Market market, MarketResolution resolution, Pool pool, TruthTable truth) =>
         market is not Market.Closed closed
             ? market is Market.Unknown ? MarketErrors.NotFound : ResolutionErrors.MarketNotClosed
             : (command, resolution) switch
@@ -42,7 +45,7 @@ public static class ResolutionDecider
     {
         var terms = market.Terms;
         var started = new ResolutionStarted(
-            c.MarketId, terms.TruthSource, terms.TruthRef, Rulesets.Find(terms.Ruleset)?.Version ?? "", terms.PolicyHash, c.At);
+            c.MarketId, terms.TruthSource, terms.TruthRef, market.Rules.Policy?.Rules.Version ?? "", market.Rules.Policy?.Hash ?? terms.PolicyHash, c.At);
         return terms.TruthSource == TruthSource.Table
             ? [started, .. Look(c, market, truth)]
             : [started];
@@ -121,7 +124,7 @@ public static class ResolutionDecider
     private static IEnumerable<ResolutionEvent> Determine(
         Market.Closed market, string value, TruthSource source, string evidence, EquatableArray<string> by, Instant at)
     {
-        var window = Rulesets.Find(market.Terms.Ruleset)?.DisputeWindow ?? Rulesets.Default.DisputeWindow;
+        var window = Duration.FromMinutes((market.Rules.Policy ?? FirstRulesets.Default).Rules.Resolution.DisputeWindowMinutes);
         var determined = new ResolutionDetermined(value, PayoutVectors.For(market, value).Single(), source, evidence, by, at + window, at);
         yield return determined;
         if (window == Duration.Zero)

@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Mbp.Domain.Units;
 
 namespace Mbp.Domain.Trading;
@@ -11,9 +10,11 @@ namespace Mbp.Domain.Trading;
 /// <param name="FeeEntry">The fee index up to which its fees are claimed (spec D5); null: it never held LP shares.</param>
 public sealed record Holder(EquatableArray<Shares> Shares, LpShares LpShares, Credits Paid, Credits Received, FeeIndex? FeeEntry = null)
 {
-    /// <summary>Cash paid less cash received, in units (spec D17); negative for one who took more out than in.</summary>
-    [JsonIgnore]
-    public long ExposureUnits => Paid.Units - Received.Units;
+    /// <summary>
+    /// Cash paid less cash received by its trades, fees included, in units (spec D17); negative for one who took more out than in. Liquidity does not
+    /// count: it is capital of the pool, and caps on it would forbid the depth that is asked for (spec part 4, item 5).
+    /// </summary>
+    public long ExposureUnits { get; init; }
 
     public static Holder None(int outcomes) => new(EquatableArray.Own(new Shares[outcomes]), default, default, default);
 }

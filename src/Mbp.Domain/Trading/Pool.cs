@@ -37,7 +37,7 @@ public sealed record Pool(
 {
     /// <summary>The pool of a market, from the terms that the market opened with and the pool's own events.</summary>
     public static readonly Fold<Pool> Fold = new(
-        "pool", 2, Empty([], 0),
+        "pool", 3, Empty([], 0),
         (pool, @event) => @event switch
         {
             PoolEvent e => Evolve(pool, e),
@@ -55,6 +55,9 @@ public sealed record Pool(
 
     /// <summary>The LP shares of the opening, which a rule set may hold until the settlement (spec 3.3 guards).</summary>
     public LpShares Seed { get; init; }
+
+    /// <summary>The largest depth@2% of outcome 0 that liquidity ever gave it, shares (spec D8).</summary>
+    public Shares Deepest { get; init; }
 
     [JsonIgnore]
     public bool IsOpen => LpSupply > LpShares.Zero;
@@ -94,7 +97,7 @@ public sealed record Pool(
         other is not null
         && Outcomes == other.Outcomes && FeePpm == other.FeePpm && Reserves == other.Reserves && Locked == other.Locked
         && LpSupply == other.LpSupply && FeesCollected == other.FeesCollected && FeesClaimed == other.FeesClaimed
-        && Opener == other.Opener && Seed == other.Seed
+        && Opener == other.Opener && Seed == other.Seed && Deepest == other.Deepest
         && FeeIndex == other.FeeIndex && FeeRest == other.FeeRest && Prices == other.Prices
         && Holders.Count == other.Holders.Count
         && Holders.All(pair => other.Holders.TryGetValue(pair.Key, out var holder) && holder == pair.Value);

@@ -1,3 +1,4 @@
+using Mbp.Domain.Pricing;
 using Mbp.Domain.Units;
 
 namespace Mbp.Domain.Trading;
@@ -7,10 +8,12 @@ internal static class PoolFold
 {
     public static Pool Add(Pool pool, LiquidityAdded e)
     {
-        var holder = pool.HolderOf(e.Account);
+        var (holder, reserves) = (pool.HolderOf(e.Account), Sum(pool.Reserves, e.Kept));
+        var depth = Depth.Of(reserves.AsSpan(), 0).Shares;
         return pool with
         {
-            Reserves = Sum(pool.Reserves, e.Kept),
+            Reserves = reserves,
+            Deepest = depth > pool.Deepest ? depth : pool.Deepest,
             Locked = pool.Locked + e.Amount,
             LpSupply = pool.LpSupply + e.Minted,
             FeesClaimed = pool.FeesClaimed + e.Claimed,
@@ -73,6 +76,7 @@ internal static class PoolFold
                 Shares = holder.Shares.SetItem(outcome, buy ? held + e.Shares : held - e.Shares),
                 Paid = buy ? holder.Paid + e.Amount : holder.Paid,
                 Received = buy ? holder.Received : holder.Received + e.Amount,
+                ExposureUnits = holder.ExposureUnits + (buy ? e.Amount.Units : -e.Amount.Units),
             }),
         };
     }

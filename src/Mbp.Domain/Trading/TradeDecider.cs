@@ -1,7 +1,10 @@
 using System.Collections.Immutable;
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
-using Mbp.Domain.Governance;
+using Mbp.Domain.Governance.Rulesets;
+using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
 
@@ -13,9 +16,16 @@ namespace Mbp.Domain.Trading;
 /// </summary>
 public static class TradeDecider
 {
-    public static Decision<StreamEvent> Decide(TradeCommand command, Market market, Pool pool, Account account)
+    public static Decision<StreamEvent> Decide(TradeCommand command, Market market, Pool pool, Account account, TradeFlow flow, Moderation moderation, SloPolicy slo)
     {
         ArgumentNullException.ThrowIfNull(command);
+        var policy = market.Policy();
+        return Decide(command, market, policy?.Rules, pool, account, flow, moderation, slo).Under(policy?.Hash);
+    }
+
+    private static Decision<StreamEvent> Decide(
+        TradeCommand command, Market market, Ruleset? rules, Pool pool, Account account, TradeFlow flow, Moderation moderation, SloPolicy slo)
+    {
         if (MarketDecider.WhyNoTrade(market, command.At) is { } closed)
         {
             return closed;
@@ -26,9 +36,9 @@ public static class TradeDecider
             return AccountErrors.NotFound;
         }
 
-        var change = Change(command, pool, Bounds(market));
+        var change = Change(command, pool, Bounds(rules));
         return change.Rejection is { } refused ? refused
-            : TouchesSeed(command, market, pool) ? TradingErrors.SeedLocked(pool.Seed)
+            : rules is not null && Refusal(command, change.Events, market, rules, pool, flow, moderation, slo) is { } ruled ? ruled
             : Post(command, change.Events, open);
     }
 
@@ -42,15 +52,26 @@ public static class TradeDecider
         _ => throw new InvalidOperationException($"{command.GetType().Name} has no decision."),
     };
 
-    /// <summary>The price bounds of the market's rule set, if it has any.</summary>
-    public static PriceBounds? Bounds(Market market) =>
-        market.Terms() is { } terms && Rulesets.Find(terms.Ruleset) is { MinPrice: { } min, MaxPrice: { } max } ? new PriceBounds(min, max) : null;
+    /// <summary>The price bounds of a rule set, if it has any.</summary>
+    public static PriceBounds? Bounds(Ruleset? rules) => rules?.Trading is { MinPrice: { } min, MaxPrice: { } max } ? new PriceBounds(min, max) : null;
 
-    private static bool TouchesSeed(TradeCommand command, Market market, Pool pool) =>
-        command is RemoveLiquidity remove
-        && remove.Account == pool.Opener
-        && pool.HolderOf(remove.Account).LpShares - remove.LpShares < pool.Seed
-        && Rulesets.Find(market.Terms()!.Ruleset) is { SeedLocked: true };
+    /// <summary>What the rule set in force has against a change that the pool allows.</summary>
+    private static Rejection? Refusal(
+        TradeCommand command, ImmutableArray<PoolEvent> change, Market market, Ruleset rules, Pool pool, TradeFlow flow, Moderation moderation, SloPolicy slo)
+    {
+        var slow = market.HaltLevel() == HaltLevel.Soft || slo.Slows(rules);
+        return command switch
+        {
+            BuyShares or AddLiquidity when moderation.Restricts(command.Account) => RiskErrors.Restricted(command.Account),
+            RemoveLiquidity when slow => MarketErrors.SlowMode,
+            RemoveLiquidity remove when rules.Trading.SeedLocked && TouchesSeed(remove, pool) => TradingErrors.SeedLocked(pool.Seed),
+            BuyShares or SellShares => RiskRules.Refusal((TradeExecuted)change[0], market.Terms()!.Kind, rules, pool, flow, slow),
+            _ => null,
+        };
+    }
+
+    private static bool TouchesSeed(RemoveLiquidity remove, Pool pool) =>
+        remove.Account == pool.Opener && pool.HolderOf(remove.Account).LpShares - remove.LpShares < pool.Seed;
 
     /// <summary>What the pool's events mean in cash for the account.</summary>
     internal static Decision<StreamEvent> Post(TradeCommand command, ImmutableArray<PoolEvent> events, Account.Open account)

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Mbp.Domain.Accounts;
-using Mbp.Domain.Governance;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Trading;
@@ -10,7 +10,6 @@ using Mbp.Domain.Units;
 using Mbp.Host.Markets;
 using Mbp.Host.Platform;
 using Mbp.Host.Resolution;
-using Mbp.Host.Trading;
 using Mbp.Ledger;
 using Mbp.Ledger.Json;
 using Mbp.Ledger.Writing;
@@ -19,7 +18,7 @@ using NodaTime;
 namespace Mbp.Host.Demo;
 
 /// <summary>Replays the bundled history (Demo/README.md), so that a first look finds something. Every step has a key: a second start adds nothing.</summary>
-internal sealed class DemoWorker(LedgerWriter writer, LiveLedger live, TemplateSeeder templates, ILogger<DemoWorker> log) : BackgroundService
+internal sealed class DemoWorker(LedgerWriter writer, LiveLedger live, LedgerSeeder templates, ILogger<DemoWorker> log) : BackgroundService
 {
     private const string House = "demo-house";
     private const string Template = "TPL-YESNO-01";
@@ -80,7 +79,7 @@ internal sealed class DemoWorker(LedgerWriter writer, LiveLedger live, TemplateS
     private async Task<int> ReplayAsync(DemoMarket market, bool resolve, CancellationToken cancellationToken)
     {
         var id = new MarketId($"demo-{market.Id}");
-        await SendAsync($"create:{id}", CreateMarketEndpoints.Operation(Template, at => Create(id, market.Question, at)), cancellationToken).ConfigureAwait(false);
+        await SendAsync($"create:{id}", CreateMarketOperation.Of(Template, at => Create(id, market.Question, at)), cancellationToken).ConfigureAwait(false);
         var accepted = 0;
         for (var i = 0; i < market.Trades.Count; i++)
         {
@@ -90,7 +89,7 @@ internal sealed class DemoWorker(LedgerWriter writer, LiveLedger live, TemplateS
             var shares = trade.Shares < held ? trade.Shares : held;
             var outcome = await SendAsync(
                 $"trade:{id}:{i}",
-                TradeEndpoints.Operation(id, account, at => trade.Side == TradeSide.Buy
+                TradeOperation.Of(id, account, at => trade.Side == TradeSide.Buy
                     ? new BuyShares(id, account, tradeId, trade.Outcome, trade.Amount, MinShares: null, at)
                     : new SellShares(id, account, tradeId, trade.Outcome, shares, MinReturn: null, at)),
                 cancellationToken).ConfigureAwait(false);
@@ -112,7 +111,7 @@ internal sealed class DemoWorker(LedgerWriter writer, LiveLedger live, TemplateS
     }
 
     private static CreateMarket Create(MarketId id, string question, Instant at) => new(
-        id, question, new AccountId(House), Liquidity, [], ClosesAt: null, new Dictionary<string, string>(), Rulesets.Replay.Name, at);
+        id, question, new AccountId(House), Liquidity, [], ClosesAt: null, new Dictionary<string, string>(), RulesetLibrary.ReplayName, at);
 
     private Task<CommandOutcome> SendAsync(string step, Operation operation, CancellationToken cancellationToken) => writer.SubmitAsync(
         operation,

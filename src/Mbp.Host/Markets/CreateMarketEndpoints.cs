@@ -1,12 +1,11 @@
 using System.Text.Json;
 using Mbp.Domain.Accounts;
-using Mbp.Domain.Governance;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Host.Platform;
-using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NodaTime;
 
@@ -24,19 +23,6 @@ internal static class CreateMarketEndpoints
         v2.MapPost("/markets/preview", PreviewAsync).OperatorsOnly().WithName("previewMarket").WithSummary("What a market would be, with nothing written");
     }
 
-    /// <summary>Creating reads the template, the market (which must not be there yet), its pool, and the account that pays for it.</summary>
-    public static Operation Operation(string template, Func<Instant, CreateMarket> command)
-    {
-        // The ids do not depend on the time; only they are taken from this sample.
-        var sample = command(Instant.MinValue);
-        var states = (
-            Template: TemplateEntry.Fold.Of(Template.StreamOf(template)), Market: Market.Fold.Of(sample.MarketId.Stream),
-            Pool: Pool.Fold.Of(sample.MarketId.Stream), Account: Account.Fold.Of(sample.Account.Stream));
-        return Ledger.Writing.Operation.On(
-            [states.Template, states.Market, states.Pool, states.Account],
-            (read, at) => CreateMarketDecider.Decide(command(at), read.Get(states.Template), read.Get(states.Market), read.Get(states.Pool), read.Get(states.Account)));
-    }
-
     private static async Task<Results<Ok<MarketCreatedResponse>, ProblemHttpResult>> CreateAsync(
         CreateMarketRequest request, HttpContext http, Commands commands, MbpOptions options, CancellationToken cancellationToken)
     {
@@ -48,7 +34,7 @@ internal static class CreateMarketEndpoints
 
         // Parameters in another order are the same command.
         var ordered = request with { Params = request.Params?.OrderBy(p => p.Key, StringComparer.Ordinal).ToDictionary() };
-        var outcome = await commands.SendAsync(http, Operation(request.Template!, command!), ordered, cancellationToken);
+        var outcome = await commands.SendAsync(http, CreateMarketOperation.Of(request.Template!, command!), ordered, cancellationToken);
         return outcome.Rejection is { } rejection
             ? Problems.From(rejection)
             // Of a repeated request, the id that the first one made.
@@ -70,7 +56,7 @@ internal static class CreateMarketEndpoints
         // What the market would be does not depend on who has the credits yet; whether the account has them is a field of the answer.
         var funded = new Account.Open(sample.Liquidity, []);
         var decision = CreateMarketDecider.Decide(
-            sample, template, view.Find(sample.MarketId)?.Market ?? Market.Initial, Pool.Fold.Initial, funded);
+            sample, template, view.Rulesets.GetValueOrDefault(sample.Ruleset) ?? RulesetLibrary.Fold.Initial, view.Find(sample.MarketId)?.Market ?? Market.Initial, Pool.Fold.Initial, funded);
         if (decision.Rejection is { } rejection)
         {
             return Problems.From(rejection);
@@ -102,7 +88,7 @@ internal static class CreateMarketEndpoints
         var probabilities = Probabilities(fields, request);
         var parameters = Parameters(fields, request.Params);
         var id = request.Id is null ? new MarketId($"m{Guid.CreateVersion7():N}") : fields.Market("id", request.Id);
-        var ruleset = fields.Text("ruleset", request.Ruleset ?? Rulesets.DefaultName, longest: 60);
+        var ruleset = fields.Id("ruleset", request.Ruleset ?? RulesetLibrary.DefaultName);
         return fields.Problem() is { } problem
             ? (null, problem)
             : (at => new CreateMarket(id, question, account, liquidity, probabilities, closesAt, parameters, ruleset, at), null);

@@ -63,6 +63,8 @@ internal sealed class MarketClock(LedgerWriter writer, LiveLedger live, IClock c
                 await SettlementSteps.PlanAsync(writer, market, context, cancellationToken).ConfigureAwait(false),
             (_, _, MarketSettlement.Paying paying) =>
                 await SettlementSteps.PayAsync(writer, view, PlanOf(view, paying), paying.Done, context, cancellationToken).ConfigureAwait(false),
+            (Market.Closed, _, _) when MarketDecider.OverdueAt(view.Market, view.Resolution) <= clock.GetCurrentInstant() =>
+                await writer.SubmitAsync(FreezeOverdue(market), context, cancellationToken).ConfigureAwait(false),
             (_, MarketResolution.Determined, _) =>
                 await writer.SubmitAsync(
                     ResolutionEndpoints.Operation(market, view.Terms.TruthRef, at => new FinishResolution(market, at)), context, cancellationToken).ConfigureAwait(false),
@@ -86,6 +88,10 @@ internal sealed class MarketClock(LedgerWriter writer, LiveLedger live, IClock c
             }
         }
     }
+
+    private static Operation FreezeOverdue(MarketId market) => Operation.On(
+        Market.Fold.Of(market.Stream), MarketResolution.Fold.Of(market.Resolution),
+        (at, lifecycle, resolution) => MarketDecider.Freeze(new FreezeOverdue(at), lifecycle, resolution).On(market.Stream));
 
     // A plan over many accounts is worth computing once: the pool is final, so it is the same for every payout.
     private SettlementPlan PlanOf(MarketView view, MarketSettlement.Paying paying)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Pricing;
 using Mbp.Host.Platform;
 using Mbp.Ledger;

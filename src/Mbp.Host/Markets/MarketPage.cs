@@ -54,7 +54,7 @@ internal static class MarketPage
     {
         (_, MarketResolution.Voided) => "canceled",
         (_, MarketResolution.Finished) => "resolved",
-        (Market.Open, _) or (Market.Halted { Level: not Domain.Markets.HaltLevel.Hard }, _) => "open",
+        (Market.Open, _) or (Market.Halted { Level: not Domain.Markets.Halts.HaltLevel.Hard }, _) => "open",
         _ => "paused",
     };
 
@@ -66,7 +66,7 @@ internal static class MarketPage
             ? ScalarValue.FromUnits(lower.Units + (long)((Int128)(upper.Units - lower.Units) * prices[0].Units / Decimal8.One)).ToString()
             : null;
 
-    private static string HaltLevel(MarketView view) => view.Market is Market.Halted halted ? Words.Of(halted.Level) : "none";
+    private static string HaltLevel(MarketView view) => Words.Of(view.Market.HaltLevel());
 
     private static List<string> Prices(MarketView view) => [.. view.Pool.Prices.Select(p => p.ToString())];
 }

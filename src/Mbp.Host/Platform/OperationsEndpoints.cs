@@ -63,7 +63,7 @@ internal static class OperationsEndpoints
         app.MapGet("/metrics", (PrometheusPage page) => TypedResults.Text(page.Render(), "text/plain; version=0.0.4; charset=utf-8")).ExcludeFromDescription();
     }
 
-    private static JsonHttpResult<HealthResponse> Ready(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, LogKeeper log, Markets.TemplateSeeder templates, MbpOptions options)
+    private static JsonHttpResult<HealthResponse> Ready(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, LogKeeper log, LedgerSeeder templates, MbpOptions options)
     {
         var components = new Dictionary<string, string>(StringComparer.Ordinal)
         {

@@ -16,7 +16,18 @@ public static class Problems
     public static ProblemHttpResult From(Rejection rejection)
     {
         ArgumentNullException.ThrowIfNull(rejection);
-        return Make(Status(rejection.Kind), rejection.Code, rejection.Message, rejection.Field is { } field ? [new FieldError(field, rejection.Message)] : []);
+        var problem = Details(Status(rejection.Kind), rejection.Code, rejection.Message, rejection.Field is { } field ? [new FieldError(field, rejection.Message)] : []);
+        if (rejection.Rule is { } rule)
+        {
+            problem.Extensions["rule"] = rule;
+        }
+
+        if (rejection.PolicyHash is { } hash)
+        {
+            problem.Extensions["policyHash"] = hash;
+        }
+
+        return TypedResults.Problem(problem);
     }
 
     public static ProblemHttpResult Make(int status, string code, string detail, params IReadOnlyList<FieldError> errors) =>

@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using System.IO.Compression;
 using System.Text.Json;
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Governance.Rulesets;
+using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Ledger;
 using Mbp.Ledger.Json;
@@ -112,11 +114,14 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
         ImmutableList<string> MarketsInOrder,
         ImmutableList<KeyValuePair<string, AccountView>> Accounts,
         ImmutableList<KeyValuePair<string, IssuedKey>> KeysByHash,
-        ImmutableList<Template> Templates)
+        ImmutableList<Template> Templates,
+        ImmutableList<KeyValuePair<string, RulesetLibrary>> Rulesets,
+        SloPolicy Slo)
     {
         public static Saved Of(LedgerView view) => new(
             ViewCheckpoint.Build, view.Position, view.At, view.GrantedUnits.ToString(null, null),
-            [.. view.Markets], view.MarketsInOrder, [.. view.Accounts.Select(a => KeyValuePair.Create(a.Key.Value, a.Value))], [.. view.KeysByHash], [.. view.Templates.Values]);
+            [.. view.Markets], view.MarketsInOrder, [.. view.Accounts.Select(a => KeyValuePair.Create(a.Key.Value, a.Value))], [.. view.KeysByHash], [.. view.Templates.Values], [.. view.Rulesets],
+            view.Slo);
 
         public LedgerView ToView()
         {
@@ -129,7 +134,11 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
                     new AccountId(a.Key), a.Value with { Markets = a.Value.Markets.WithComparers(StringComparer.Ordinal) }))),
                 empty.KeysByHash.AddRange(KeysByHash),
                 empty.Templates.AddRange(Templates.Select(t => KeyValuePair.Create(t.Id, t))),
-                empty.Due.Union(Markets.Where(m => m.Value.DueAt is not null).Select(m => (m.Value.DueAt!.Value, m.Key))));
+                empty.Rulesets.AddRange(Rulesets),
+                empty.Due.Union(Markets.Where(m => m.Value.DueAt is not null).Select(m => (m.Value.DueAt!.Value, m.Key))))
+            {
+                Slo = Slo,
+            };
         }
     }
 }

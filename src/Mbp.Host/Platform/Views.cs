@@ -1,7 +1,10 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Governance.Custody;
+using Mbp.Domain.Governance.Rulesets;
+using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
@@ -14,7 +17,7 @@ using NodaTime;
 
 namespace Mbp.Host.Platform;
 
-/// <summary>Everything about one market that the API shows, folded from its three streams.</summary>
+/// <summary>Everything about one market that the API shows, folded from its four streams.</summary>
 /// <param name="Market">The life cycle.</param>
 /// <param name="Pool">The pool and its holders.</param>
 /// <param name="Prices">Quotes, for averages at ticks.</param>
@@ -24,7 +27,7 @@ namespace Mbp.Host.Platform;
 /// <param name="Tape">The newest trades, minutes and steps.</param>
 /// <param name="Version">The version of the market's own stream.</param>
 /// <param name="ResolutionVersion">The version of its resolution's stream; 0 = not begun.</param>
-/// <param name="Position">The last event of the three.</param>
+/// <param name="Position">The last event of the four.</param>
 public sealed record MarketView(
     Market Market,
     Pool Pool,
@@ -40,6 +43,9 @@ public sealed record MarketView(
     public static MarketView Empty { get; } = new(
         Domain.Markets.Market.Initial, Pool.Fold.Initial, PriceFolds.Track.Initial, MarketResolution.Initial, MarketSettlement.Initial, TwapLog.Initial,
         MarketTape.Empty, 0, 0, 0);
+
+    /// <summary>What moderators did.</summary>
+    public Moderation Moderation { get; init; } = Moderation.None;
 
     [JsonIgnore]
     public MarketTerms? Terms => Market.Terms();
@@ -57,6 +63,7 @@ public sealed record MarketView(
                 Tape = Tape.After(recorded),
                 Version = recorded.Version,
             },
+            "abuse" => this with { Moderation = Moderation.Fold.Apply(Moderation, recorded.Data) },
             "quotes" => this with { Twap = TwapLog.Fold.Apply(Twap, recorded.Data) },
             "resolution" => this with
             {
@@ -90,8 +97,10 @@ public sealed record MarketView(
     {
         (_, _, MarketSettlement.Settled) => null,
         (_, MarketResolution.Finished or MarketResolution.Voided, _) => Instant.MinValue,
-        (_, MarketResolution.Determined determined, _) => determined.Decision.DisputableUntil,
+        (_, MarketResolution.Determined determined, _) =>
+            MarketDecider.OverdueAt(Market, Resolution) is { } overdue && overdue < determined.Decision.DisputableUntil ? overdue : determined.Decision.DisputableUntil,
         (Domain.Markets.Market.Open or Domain.Markets.Market.Halted, _, _) => Terms!.ClosesAt,
+        (Domain.Markets.Market.Closed, _, _) => MarketDecider.OverdueAt(Market, Resolution),
         _ => null,
     };
 }
@@ -146,6 +155,7 @@ public sealed record IssuedKey(string KeyId, AccountId Account, ImmutableArray<A
 /// <param name="Accounts">By id.</param>
 /// <param name="KeysByHash">API keys in force, by their SHA-256.</param>
 /// <param name="Templates">The newest version of each.</param>
+/// <param name="Rulesets">Every published version of each.</param>
 /// <param name="Due">What the market clock has to do, and when.</param>
 public sealed record LedgerView(
     long Position,
@@ -156,6 +166,7 @@ public sealed record LedgerView(
     ImmutableDictionary<AccountId, AccountView> Accounts,
     ImmutableDictionary<string, IssuedKey> KeysByHash,
     ImmutableSortedDictionary<string, Template> Templates,
+    ImmutableSortedDictionary<string, RulesetLibrary> Rulesets,
     ImmutableSortedSet<(Instant At, string Market)> Due)
 {
     public static LedgerView Empty { get; } = new(
@@ -167,9 +178,13 @@ public sealed record LedgerView(
         ImmutableDictionary<AccountId, AccountView>.Empty,
         ImmutableDictionary.Create<string, IssuedKey>(StringComparer.Ordinal),
         ImmutableSortedDictionary.Create<string, Template>(StringComparer.Ordinal),
+        ImmutableSortedDictionary.Create<string, RulesetLibrary>(StringComparer.Ordinal),
         ImmutableSortedSet.Create<(Instant At, string Market)>());
 
     public MarketView? Find(MarketId market) => Markets.GetValueOrDefault(market.Value) is { Market: not Market.Unknown } view ? view : null;
+
+    /// <summary>What the error budget has to do with trading.</summary>
+    public SloPolicy Slo { get; init; } = SloPolicy.Fold.Initial;
 
     /// <summary>The position of the last erasure that was announced since this process began; 0 = none.</summary>
     public long LastErasure { get; init; }
@@ -189,9 +204,9 @@ public sealed record LedgerView(
     public LedgerView Apply(IEnumerable<Recorded> events)
     {
         ArgumentNullException.ThrowIfNull(events);
-        var (markets, accounts, keys, templates, due, order) =
-            (Markets.ToBuilder(), Accounts.ToBuilder(), KeysByHash.ToBuilder(), Templates.ToBuilder(), Due.ToBuilder(), MarketsInOrder);
-        var (position, at, granted, lastErasure) = (Position, At, GrantedUnits, LastErasure);
+        var (markets, accounts, keys, templates, rulesets, due, order) = (
+            Markets.ToBuilder(), Accounts.ToBuilder(), KeysByHash.ToBuilder(), Templates.ToBuilder(), Rulesets.ToBuilder(), Due.ToBuilder(), MarketsInOrder);
+        var (position, at, granted, lastErasure, slo) = (Position, At, GrantedUnits, LastErasure, Slo);
         foreach (var recorded in events)
         {
             // A position may be missing where somebody else appended (a rolled back foreign transaction uses a number up); none may come back.
@@ -203,7 +218,7 @@ public sealed record LedgerView(
             (position, at) = (recorded.Position, recorded.At);
             switch (recorded.Stream.Category)
             {
-                case "market" or "quotes" or "resolution":
+                case "market" or "quotes" or "resolution" or "abuse":
                     ApplyToMarket(recorded);
                     break;
                 case "account":
@@ -212,6 +227,12 @@ public sealed record LedgerView(
                 case "template" when recorded.Data is TemplatePublished published:
                     templates[published.Template.Id] = published.Template;
                     break;
+                case "ruleset":
+                    rulesets[recorded.Stream.Key] = RulesetLibrary.Fold.Apply(rulesets.GetValueOrDefault(recorded.Stream.Key) ?? RulesetLibrary.Fold.Initial, recorded.Data);
+                    break;
+                case "watcher":
+                    slo = SloPolicy.Fold.Apply(slo, recorded.Data);
+                    break;
                 case "custody" when recorded.Data is PayloadErased:
                     lastErasure = recorded.Position;
                     break;
@@ -219,9 +240,10 @@ public sealed record LedgerView(
         }
 
         return new LedgerView(
-            position, at, granted, markets.ToImmutable(), order, accounts.ToImmutable(), keys.ToImmutable(), templates.ToImmutable(), due.ToImmutable())
+            position, at, granted, markets.ToImmutable(), order, accounts.ToImmutable(), keys.ToImmutable(), templates.ToImmutable(), rulesets.ToImmutable(), due.ToImmutable())
         {
             LastErasure = lastErasure,
+            Slo = slo,
         };
 
         void ApplyToMarket(Recorded recorded)

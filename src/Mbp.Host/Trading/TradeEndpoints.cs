@@ -4,7 +4,6 @@ using Mbp.Domain.Markets;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Host.Platform;
-using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NodaTime;
 using NodaTime.Text;
@@ -20,15 +19,6 @@ internal static class TradeEndpoints
         v2.MapPost("/markets/{id}/trades", TradeAsync).WithName("trade").WithSummary("Buy or sell shares of an outcome");
         v2.MapPost("/markets/{id}/liquidity", LiquidityAsync).WithName("changeLiquidity").WithSummary("Add or remove liquidity");
         v2.MapGet("/markets/{id}/quote", QuoteAsync).WithName("quote").WithSummary("What a trade would do now, or would have done at a past position or time");
-    }
-
-    /// <summary>The operation behind a trade or a change of liquidity: the market, its pool and the account, decided together.</summary>
-    public static Operation Operation(MarketId market, AccountId account, Func<Instant, TradeCommand> command)
-    {
-        var stream = market.Stream;
-        return Ledger.Writing.Operation.On(
-            Market.Fold.Of(stream), Pool.Fold.Of(stream), Account.Fold.Of(account.Stream),
-            (at, lifecycle, pool, holder) => TradeDecider.Decide(command(at), lifecycle, pool, holder));
     }
 
     private static async Task<Results<Ok<TradeResponse>, ProblemHttpResult>> TradeAsync(
@@ -49,7 +39,7 @@ internal static class TradeEndpoints
 
         using var span = Telemetry.Source.StartActivity("amm.swap", ActivityKind.Internal);
         span?.SetTag("mbp.market", id);
-        var outcome = await commands.SendAsync(http, Operation(new MarketId(id), account, command!), request, cancellationToken);
+        var outcome = await commands.SendAsync(http, TradeOperation.Of(new MarketId(id), account, command!), request, cancellationToken);
         if (outcome.Rejection is { } rejection)
         {
             Telemetry.Refused(rejection.Code);
@@ -93,7 +83,7 @@ internal static class TradeEndpoints
             return problem;
         }
 
-        var outcome = await commands.SendAsync(http, Operation(market, account, command), request, cancellationToken);
+        var outcome = await commands.SendAsync(http, TradeOperation.Of(market, account, command), request, cancellationToken);
         return outcome.Rejection is { } rejection ? Problems.From(rejection)
             : outcome.Find<LiquidityAdded>() is { } added ? TypedResults.Ok(new LiquidityResponse(
                 added.Minted.ToString(), Texts(added.Kept), Texts(added.Back), null, null, null, added.Claimed.ToString(), outcome.Position, commands.ReceiptOf(outcome)))
@@ -125,7 +115,7 @@ internal static class TradeEndpoints
 
         // A quote holds for anybody, so the seller of the quote holds whatever is asked for.
         var pool = side == "sell" ? WithHolder(market!.Pool, nobody, outcome!) : market!.Pool;
-        var change = TradeDecider.Change(command!(clock.GetCurrentInstant()), pool, TradeDecider.Bounds(market.Market));
+        var change = TradeDecider.Change(command!(clock.GetCurrentInstant()), pool, TradeDecider.Bounds(market.Market.Policy()?.Rules));
         if (change.Rejection is { } rejection)
         {
             return Problems.From(rejection);

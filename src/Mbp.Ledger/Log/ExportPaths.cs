@@ -24,5 +24,5 @@ public static class ExportPaths
     /// <summary>A market by itself: all that a stranger needs to decide it again.</summary>
     public static string Market(string id) => $"markets/{id}.json";
 
-    public static string Ruleset(string name) => $"rulesets/{name}.json";
+    public static string Ruleset(string name, string hash) => $"rulesets/{name}-{hash[..Math.Min(hash.Length, 12)]}.json";
 }

@@ -12,10 +12,10 @@ namespace Mbp.Ledger.Writing;
 internal sealed class BatchDecider(
     IEventStore store, EventCatalog catalog, IClock clock, StateCache states, WriterOptions options, Action<Exception, string> trouble)
 {
-    // An actor's headers are the same on every event; a bound keeps strangers from growing this.
+    // The headers of an actor under a rule set are the same on every event; a bound keeps strangers from growing this.
     private const int KeptHeaders = 10_000;
 
-    private readonly Dictionary<string, byte[]> _headers = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Actor, string? PolicyHash), byte[]> _headers = [];
     private Instant _lastAt = Instant.MinValue;
 
     /// <summary>Ledger time never goes back, whatever the clock does: not below what is in the ledger already.</summary>
@@ -145,7 +145,7 @@ internal sealed class BatchDecider(
             }
 
             var (context, causation) = (submission.Context, submission.CommandId.ToString("N"));
-            var headers = HeadersOf(context.Actor);
+            var headers = HeadersOf(context.Actor, decision.PolicyHash);
             var events = decision.Events;
             var created = new NewEvent[events.Length];
             for (var i = 0; i < created.Length; i++)
@@ -181,16 +181,22 @@ internal sealed class BatchDecider(
         return place;
     }
 
-    private byte[] HeadersOf(string actor)
+    private byte[] HeadersOf(string actor, string? policyHash)
     {
-        if (!_headers.TryGetValue(actor, out var headers))
+        if (!_headers.TryGetValue((actor, policyHash), out var headers))
         {
             if (_headers.Count >= KeptHeaders)
             {
                 _headers.Clear();
             }
 
-            _headers[actor] = headers = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string> { ["actor"] = actor }, LedgerJson.Options);
+            var named = new Dictionary<string, string> { ["actor"] = actor };
+            if (policyHash is not null)
+            {
+                named["policy_hash"] = policyHash;
+            }
+
+            _headers[(actor, policyHash)] = headers = JsonSerializer.SerializeToUtf8Bytes(named, LedgerJson.Options);
         }
 
         return headers;

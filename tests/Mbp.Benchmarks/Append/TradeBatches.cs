@@ -55,7 +55,7 @@ internal sealed class TradeBatches
             var (market, account) = (new MarketId(Place.Market(_random.Next(Place.Hot.Count))), new AccountId(Place.Account(_random.Next(Place.Accounts))));
             var (outcome, amount) = (_random.Next(2) == 0 ? "YES" : "NO", Whole(1 + _random.Next(9)));
             var first = events.Count;
-            Decide(Commands.Trade(market, account, at => new BuyShares(market, account, Guid.CreateVersion7().ToString("N"), outcome, amount, null, at)), events);
+            Decide(TradeOperation.Of(market, account, at => new BuyShares(market, account, Guid.CreateVersion7().ToString("N"), outcome, amount, null, at)), events);
             var hash = new byte[32];
             _random.NextBytes(hash);
             commands.Add(new NewCommand(new CommandKey("op-1", $"append-{++_number:000000000000}"), hash, first, events.Count - first, _at));

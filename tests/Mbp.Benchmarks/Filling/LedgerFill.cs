@@ -10,6 +10,7 @@ using Mbp.Ledger;
 using Mbp.Ledger.Postgres;
 using Mbp.Ledger.Postgres.Embedded;
 using Mbp.Ledger.Writing;
+using Mbp.Policies;
 using NodaTime;
 
 namespace Mbp.Benchmarks.Filling;
@@ -73,6 +74,7 @@ internal sealed class LedgerFill : IAsyncDisposable
         // Each trade is two events; a small ledger has smaller cold markets.
         var coldTrades = (int)Math.Min(TradesOfColdMarket, events / 8);
         await EachAsync(TemplateCatalogue.BuiltIn.Count, i => Commands.Seed(TemplateCatalogue.BuiltIn[i])).ConfigureAwait(false);
+        await EachAsync(BuiltInPolicies.All.Count, i => Commands.Seed(BuiltInPolicies.All[i])).ConfigureAwait(false);
         await EachAsync(Place.Accounts, i => Commands.OpenAccount(Place.Account(i))).ConfigureAwait(false);
         await EachAsync(Place.Accounts, i => Commands.Grant(Place.Account(i), Credits.FromUnits(Place.Funds * Decimal8.One), "benchmark")).ConfigureAwait(false);
         await EachAsync(Warm.End, i => Commands.CreateMarket(Place.Market(i), $"Is benchmark market {i} fast?", Place.Opener(i), Credits.FromUnits(Place.Liquidity * Decimal8.One))).ConfigureAwait(false);
@@ -96,10 +98,10 @@ internal sealed class LedgerFill : IAsyncDisposable
         {
             // The same account bought the same outcome here one full turn before.
             var sold = OutcomeOf(number - Again);
-            return Commands.Trade(market, account, at => new SellShares(market, account, Guid.CreateVersion7().ToString("N"), sold, Shares.FromUnits(Decimal8.One / 2), null, at));
+            return TradeOperation.Of(market, account, at => new SellShares(market, account, Guid.CreateVersion7().ToString("N"), sold, Shares.FromUnits(Decimal8.One / 2), null, at));
         }
 
-        return Commands.Trade(market, account, at => new BuyShares(market, account, Guid.CreateVersion7().ToString("N"), outcome, amount, null, at));
+        return TradeOperation.Of(market, account, at => new BuyShares(market, account, Guid.CreateVersion7().ToString("N"), outcome, amount, null, at));
     }
 
     private static string OutcomeOf(int number) => (number % 3 == 0) == (number % 1_000 < 500) ? "NO" : "YES";

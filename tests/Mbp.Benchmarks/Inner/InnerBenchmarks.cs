@@ -2,12 +2,15 @@ using BenchmarkDotNet.Attributes;
 using Mbp.Benchmarks.Filling;
 using Mbp.Benchmarks.Load;
 using Mbp.Domain;
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
 using Mbp.Ledger.Merkle;
+using Mbp.Policies;
 using NodaTime;
 
 namespace Mbp.Benchmarks.Inner;
@@ -24,6 +27,7 @@ public class InnerBenchmarks
     private Market _lifecycle = Market.Initial;
     private Pool _pool = Pool.Fold.Initial;
     private Account _account = Account.Initial;
+    private TradeFlow _flow = TradeFlow.Initial;
     private BuyShares _command = null!;
     private TradeExecuted _trade = null!;
     private byte[] _body = [];
@@ -37,6 +41,11 @@ public class InnerBenchmarks
             states.Carry(Commands.Seed(template), _at);
         }
 
+        foreach (var policy in BuiltInPolicies.All)
+        {
+            states.Carry(Commands.Seed(policy), _at);
+        }
+
         for (var i = 0; i < Holders; i++)
         {
             states.Carry(Commands.OpenAccount(Place.Account(i)), _at);
@@ -46,19 +55,20 @@ public class InnerBenchmarks
                 states.Carry(Commands.CreateMarket(_market.Value, "Is it fast?", Place.Account(0), Credits.FromUnits(Place.Liquidity * Decimal8.One)), _at);
             }
 
-            states.Carry(Commands.Trade(_market, new AccountId(Place.Account(i)), at => Buy(i, at)), _at);
+            states.Carry(TradeOperation.Of(_market, new AccountId(Place.Account(i)), at => Buy(i, at)), _at);
         }
 
         _lifecycle = states.Get(Market.Fold.Of(_market.Stream));
         _pool = states.Get(Pool.Fold.Of(_market.Stream));
         _command = Buy(Holders / 2, _at);
         _account = states.Get(Account.Fold.Of(_command.Account.Stream));
-        _trade = TradeDecider.Decide(_command, _lifecycle, _pool, _account).Events.Select(e => e.Event).OfType<TradeExecuted>().Single();
+        _flow = states.Get(TradeFlow.Fold.Of(_market.Stream));
+        _trade = TradeDecider.Decide(_command, _lifecycle, _pool, _account, _flow, Moderation.None, SloPolicy.Fold.Initial).Events.Select(e => e.Event).OfType<TradeExecuted>().Single();
         _body = _catalog.Encode(_trade).Data;
     }
 
     [Benchmark]
-    public object Decide() => TradeDecider.Decide(_command, _lifecycle, _pool, _account);
+    public object Decide() => TradeDecider.Decide(_command, _lifecycle, _pool, _account, _flow, Moderation.None, SloPolicy.Fold.Initial);
 
     [Benchmark]
     public object Evolve() => Pool.Fold.Apply(_pool, _trade);

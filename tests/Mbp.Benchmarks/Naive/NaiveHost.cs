@@ -15,6 +15,7 @@ using Mbp.Ledger.Json;
 using Mbp.Ledger.Postgres;
 using Mbp.Ledger.Postgres.Embedded;
 using Mbp.Ledger.Writing;
+using Mbp.Policies;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -43,6 +44,11 @@ internal static class NaiveHost
             await ledger.ExecuteAsync(Commands.Seed(template), CommandContext.ForWorker("templates"), CancellationToken.None).ConfigureAwait(false);
         }
 
+        foreach (var policy in BuiltInPolicies.All)
+        {
+            await ledger.ExecuteAsync(Commands.Seed(policy), CommandContext.ForWorker("rulesets"), CancellationToken.None).ConfigureAwait(false);
+        }
+
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls(urls);
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
@@ -60,8 +66,8 @@ internal static class NaiveHost
         {
             var (market, account, tradeId) = (new MarketId(id), new AccountId(request.Account!), Guid.CreateVersion7().ToString("N"));
             var operation = request.Side == "sell"
-                ? Commands.Trade(market, account, at => new SellShares(market, account, tradeId, request.Outcome!, Shares.FromUnits(Amount(request.Shares).Units), null, at))
-                : Commands.Trade(market, account, at => new BuyShares(market, account, tradeId, request.Outcome!, Amount(request.Amount), null, at));
+                ? TradeOperation.Of(market, account, at => new SellShares(market, account, tradeId, request.Outcome!, Shares.FromUnits(Amount(request.Shares).Units), null, at))
+                : TradeOperation.Of(market, account, at => new BuyShares(market, account, tradeId, request.Outcome!, Amount(request.Amount), null, at));
             return SendAsync(http, operation, request, Answer);
         });
         await app.RunAsync().ConfigureAwait(false);

@@ -1,6 +1,7 @@
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Audit;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
@@ -8,6 +9,7 @@ using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
 using NodaTime;
+
 using static Mbp.Domain.Tests.Markets.Terms;
 
 namespace Mbp.Domain.Tests.Audit;

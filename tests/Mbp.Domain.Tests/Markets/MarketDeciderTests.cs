@@ -1,10 +1,12 @@
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Testing;
 using NodaTime;
+
 using static Mbp.Domain.Tests.Markets.Terms;
 
 namespace Mbp.Domain.Tests.Markets;

@@ -1,11 +1,12 @@
 using Mbp.Domain.Accounts;
-using Mbp.Domain.Governance;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Testing;
+
 using static Mbp.Domain.Tests.Markets.Terms;
 
 namespace Mbp.Domain.Tests.Resolution;

@@ -320,10 +320,8 @@ public sealed class FaultTests(ITestOutputHelper output)
         Task<CommandOutcome> BuyAsync(int n)
         {
             var (market, account) = (new MarketId(stage.Markets[n % 3]), new AccountId($"account{n % 6}"));
-            var operation = Operation.On(
-                Market.Fold.Of(market.Stream), Pool.Fold.Of(market.Stream), Account.Fold.Of(account.Stream),
-                (at, lifecycle, pool, holder) => TradeDecider.Decide(
-                    new BuyShares(market, account, $"bulk{n}", n % 2 == 0 ? "YES" : "NO", Credits.FromUnits(Decimal8.One), null, at), lifecycle, pool, holder));
+            var operation = TradeOperation.Of(
+                market, account, at => new BuyShares(market, account, $"bulk{n}", n % 2 == 0 ? "YES" : "NO", Credits.FromUnits(Decimal8.One), null, at));
             return stage.Writer.SubmitAsync(operation, new("op-1", "bulk", new CommandKey("op-1", string.Create(CultureInfo.InvariantCulture, $"bulk-{n}")), new byte[] { 1 }), CancellationToken.None);
         }
     });

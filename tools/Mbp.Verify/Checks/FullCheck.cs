@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using System.Threading.Channels;
 using Mbp.Domain.Audit;
-using Mbp.Domain.Governance;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Ledger;
 using Mbp.Ledger.Json;
 using Mbp.Ledger.Log;
@@ -118,7 +118,7 @@ internal sealed class FullCheck(ISite site, Report report)
 
         foreach (var rules in replay.Scopes.All.GroupBy(scope => (scope.Ruleset, scope.PolicyHash)))
         {
-            var path = ExportPaths.Ruleset(rules.Key.Ruleset);
+            var path = ExportPaths.Ruleset(rules.Key.Ruleset, rules.Key.PolicyHash);
             if (await site.ReadAsync(path, cancellationToken).ConfigureAwait(false) is { } bytes)
             {
                 CheckRuleset(report, bytes, path, rules.Key.PolicyHash, rules.First().CreatedAt);

@@ -68,7 +68,7 @@ internal sealed class MarketCheck(Report report)
             report.Checked($"events     {events.Count} of {scope.Streams.Count} streams are in the log, and are what it committed to");
         }
 
-        var path = ExportPaths.Ruleset(scope.Ruleset);
+        var path = ExportPaths.Ruleset(scope.Ruleset, scope.PolicyHash);
         if (await site.ReadAsync(path, cancellationToken).ConfigureAwait(false) is { } rules)
         {
             FullCheck.CheckRuleset(report, rules, path, scope.PolicyHash, scope.CreatedAt);

@@ -1,15 +1,17 @@
 using Mbp.Domain.Markets;
-using Mbp.Host.Platform;
+using Mbp.Host.Governance;
+using Mbp.Host.Markets;
 using Mbp.Ledger.Writing;
+using Mbp.Policies;
 
-namespace Mbp.Host.Markets;
+namespace Mbp.Host.Platform;
 
-/// <summary>Publishes the built-in templates once this process is the writer; those that are there already stay as they are.</summary>
-internal sealed class TemplateSeeder(LedgerWriter writer, ILogger<TemplateSeeder> log) : BackgroundService
+/// <summary>Publishes the built-in templates and rule sets once this process is the writer; those that are there already stay as they are.</summary>
+internal sealed class LedgerSeeder(LedgerWriter writer, ILogger<LedgerSeeder> log) : BackgroundService
 {
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Done when the templates are there, or when another process is the writer and sees to it.</summary>
+    /// <summary>Done when they are there, or when another process is the writer and sees to it.</summary>
     public Task Done => _done.Task;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -23,6 +25,11 @@ internal sealed class TemplateSeeder(LedgerWriter writer, ILogger<TemplateSeeder
                     foreach (var template in TemplateCatalogue.BuiltIn)
                     {
                         await writer.SubmitAsync(TemplateEndpoints.Seed(template), CommandContext.ForWorker("templates"), stoppingToken).ConfigureAwait(false);
+                    }
+
+                    foreach (var policy in BuiltInPolicies.All)
+                    {
+                        await writer.SubmitAsync(RulesetEndpoints.Seed(policy), CommandContext.ForWorker("rulesets"), stoppingToken).ConfigureAwait(false);
                     }
 
                     _done.TrySetResult();
@@ -40,7 +47,7 @@ internal sealed class TemplateSeeder(LedgerWriter writer, ILogger<TemplateSeeder
             }
             catch (Exception e)
             {
-                Log.WorkerTrouble(log, e, "the built-in templates");
+                Log.WorkerTrouble(log, e, "the built-in templates and rule sets");
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(50), stoppingToken).ConfigureAwait(false);

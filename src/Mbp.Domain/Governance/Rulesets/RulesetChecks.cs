@@ -1,0 +1,113 @@
+using System.Text.RegularExpressions;
+using Mbp.Domain.Units;
+
+namespace Mbp.Domain.Governance.Rulesets;
+
+/// <summary>A rule set's fault: which field, in the spelling of the YAML file, and which rule it breaks.</summary>
+public sealed record RulesetFault(string Field, string Rule);
+
+/// <summary>What a rule set must keep to be published: each value by itself, and the order among those that depend on one another.</summary>
+public static partial class RulesetChecks
+{
+    private const int MaxBps = 10_000;
+
+    /// <summary>Every fault, in the order of the fields.</summary>
+    public static IEnumerable<RulesetFault> Faults(Ruleset rules)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        return
+        [
+            .. Check("name", Identifier.IsValid(rules.Name) && rules.Name.Length <= 60, $"is {Identifier.Rule}, and at most 60 characters"),
+            .. Check("version", VersionPattern().IsMatch(rules.Version), "is vMAJOR.MINOR.PATCH, such as v1.2.0"),
+            .. Trading(rules.Trading),
+            .. In("resolution.dispute_window_minutes", rules.Resolution.DisputeWindowMinutes, 0, 10_080),
+            .. In("resolution.sla_hours", rules.Resolution.SlaHours, 1, 720),
+            .. Caps(rules.Caps),
+            .. Freeze(rules.Freeze),
+            .. Halts(rules),
+            .. Abuse(rules.Abuse),
+            .. In("slo.red_windows", rules.Slo?.RedWindows, 1, 100),
+            .. In("slo.green_windows", rules.Slo?.GreenWindows, 1, 100),
+        ];
+    }
+
+    private static IEnumerable<RulesetFault> Trading(TradingRules rules) =>
+    [
+        .. Check("trading.max_price", rules.MinPrice is null == rules.MaxPrice is null, "is given together with min_price"),
+        .. Check(
+            "trading.max_price", rules is not { MinPrice: { } min, MaxPrice: { } max } || (min.Units > 0 && min < max && max.Units < Decimal8.One),
+            "is greater than min_price, and both are between 0 and 1"),
+    ];
+
+    private static IEnumerable<RulesetFault> Caps(EquatableArray<RiskCaps> caps)
+    {
+        foreach (var entry in caps)
+        {
+            var field = $"caps.{Words.Of(entry.Kind)}";
+            foreach (var fault in Check($"{field}.max_exposure_per_user", entry.MaxExposurePerUser is not { Units: <= 0 }, "is greater than 0")
+                .Concat(Check($"{field}.max_open_interest", entry.MaxOpenInterest is not { Units: <= 0 }, "is greater than 0"))
+                .Concat(In($"{field}.max_trade_rate", entry.MaxTradesPerMinute, 1, 1_000_000)))
+            {
+                yield return fault;
+            }
+        }
+
+        if (caps.Select(entry => entry.Kind).Distinct().Count() != caps.Count)
+        {
+            yield return new RulesetFault("caps", "has each kind of market once");
+        }
+    }
+
+    private static IEnumerable<RulesetFault> Freeze(FreezeRules? rules) =>
+    [
+        .. In("freeze.divergence.max_bps", rules?.Divergence?.MaxBps, 1, MaxBps),
+        // The track keeps prices for so long that four ends can be judged again.
+        .. In("freeze.divergence.windows", rules?.Divergence?.Windows, 1, 3),
+        .. In("freeze.band.min_bps", rules?.Band?.MinBps, 0, MaxBps),
+        .. In("freeze.band.samples", rules?.Band?.Samples, 1, 10),
+    ];
+
+    private static IEnumerable<RulesetFault> Halts(Ruleset rules)
+    {
+        if (rules.Halts is not { } halts)
+        {
+            return Check("halts", rules.Freeze is null, "is needed where there is a freeze: it says how a market opens again");
+        }
+
+        return
+        [
+            .. In("halts.warn_bps", halts.WarnBps, 1, MaxBps),
+            .. In("halts.ease_hard_bps", halts.EaseHardBps, 1, MaxBps),
+            .. In("halts.ease_soft_bps", halts.EaseSoftBps, 1, MaxBps),
+            .. In("halts.ease_warn_bps", halts.EaseWarnBps, 1, MaxBps),
+            .. Check("halts.ease_warn_bps", halts.EaseWarnBps <= halts.WarnBps, "is at most warn_bps: a market would warn and calm down at the same price"),
+            .. Check(
+                "halts.ease_soft_bps", rules.Freeze?.Divergence is not { } r1 || halts.EaseSoftBps <= r1.MaxBps,
+                "is at most freeze.divergence.max_bps: a window would be a breach and clean at once"),
+            .. In("halts.cooldown_seconds", halts.CooldownSeconds, 30, 86_400),
+            .. In("halts.max_reopenings", halts.MaxReopenings, 0, 10),
+            .. Check("halts.depth_floor", halts.DepthFloor is not { Units: <= 0 }, "is greater than 0"),
+        ];
+    }
+
+    private static IEnumerable<RulesetFault> Abuse(AbuseRules? rules) =>
+    [
+        .. In("abuse.burst.factor", rules?.Burst?.Factor, 2, 1_000),
+        .. In("abuse.burst.baseline_minutes", rules?.Burst?.BaselineMinutes, 1, 15),
+        .. In("abuse.burst.min_trades", rules?.Burst?.MinTrades, 1, 1_000_000),
+        .. In("abuse.cooldown.move_bps", rules?.Cooldown?.MoveBps, 1, 1_000_000),
+        .. In("abuse.cooldown.seconds", rules?.Cooldown?.Seconds, 1, 3_600),
+        .. In("abuse.wash.window_seconds", rules?.Wash?.WindowSeconds, 1, 300),
+        .. In("abuse.wash.tolerance_bps", rules?.Wash?.ToleranceBps, 0, 5_000),
+        .. In("abuse.wash.pairs", rules?.Wash?.Pairs, 2, 100),
+        .. In("abuse.refused_per_minute", rules?.RefusedPerMinute, 1, 1_000_000),
+    ];
+
+    private static IEnumerable<RulesetFault> In(string field, int? value, int min, int max) =>
+        Check(field, value is null || (value >= min && value <= max), $"is a whole number from {min} to {max}");
+
+    private static IEnumerable<RulesetFault> Check(string field, bool holds, string rule) => holds ? [] : [new RulesetFault(field, rule)];
+
+    [GeneratedRegex(@"^v(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})$", RegexOptions.CultureInvariant)]
+    private static partial Regex VersionPattern();
+}
