@@ -1,7 +1,9 @@
 using System.Numerics;
 using FsCheck;
 using FsCheck.Fluent;
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Pricing;
@@ -46,7 +48,7 @@ public sealed class HistoryProperties
         private static readonly AccountId[] People = [.. Enumerable.Range(0, 4).Select(i => new AccountId($"a{i}"))];
         private static readonly MarketId[] Ids = [new("m0"), new("m1"), new("m2")];
 
-        private readonly Dictionary<AccountId, Account> _accounts = People.ToDictionary(a => a, _ => Account.Initial);
+        private readonly Dictionary<AccountId, Account> _accounts = People.Append(ModerationDecider.Insurance).ToDictionary(a => a, _ => Account.Initial);
         private readonly Dictionary<MarketId, MarketStates> _markets = Ids.ToDictionary(m => m, _ => new MarketStates());
         private TruthTable _truth = TruthTable.Initial;
         private BigInteger _granted;
@@ -77,7 +79,7 @@ public sealed class HistoryProperties
                         new CreateMarket(
                             id, "Will it rain?", account, Credits.FromUnits(100 * Decimal8.One + amount * 5 * Decimal8.One), [], null,
                             table ? new Dictionary<string, string> { ["truthSource"] = "table", ["truthTable"] = "t" } : [], amount % 3 == 0 ? "default" : "replay", _now),
-                        Terms.Published(), m.Market, m.Pool, _accounts[account]));
+                        Terms.Published(), Terms.Library(amount % 3 == 0 ? "default" : "replay"), m.Market, m.Pool, _accounts[account]));
                     break;
                 case 4 or 5 or 6:
                     Trade(new BuyShares(id, account, $"t{_now}", outcome, credits, null, _now));
@@ -90,6 +92,12 @@ public sealed class HistoryProperties
                     break;
                 case 10:
                     Trade(new RemoveLiquidity(id, account, LpShares.FromUnits(m.Pool.HolderOf(account).LpShares.Units / (1 + amount % 3)), _now));
+                    break;
+                case 11 when who % 3 == 0:
+                    Judge(id, m);
+                    break;
+                case 11 when who % 3 == 1:
+                    Moderate(id, m, account, amount, op);
                     break;
                 case 11:
                     Commit(MarketDecider.Decider.Decide(amount % 2 == 0 ? new HaltMarket((HaltLevel)(1 + amount % 3), "h", _now) : new ResumeMarket("r", _now), m.Market).On(id.Stream));
@@ -142,11 +150,44 @@ public sealed class HistoryProperties
         private void Trade(TradeCommand command)
         {
             var m = _markets[command.MarketId];
-            var decision = TradeDecider.Decide(command, m.Market, m.Pool, _accounts[command.Account]);
+            var decision = TradeDecider.Decide(command, m.Market, m.Pool, _accounts[command.Account], m.Flow, m.Moderation, SloPolicy.Fold.Initial);
             // S4.I1: nobody trades in a market that is closed, resolved or halted hard.
             Assert.True(decision.Rejection is not null || m.Market is Market.Open or Market.Halted { Level: not HaltLevel.Hard });
             Trades += decision.Rejection is null ? 1 : 0;
             Commit(decision);
+        }
+
+        private void Judge(MarketId id, MarketStates m)
+        {
+            var tick = Instant.FromUnixTimeSeconds(_now.ToUnixTimeSeconds() / 30 * 30);
+            var (before, pool) = (m.Market, m.Pool);
+            Commit(MarketDecider.Judge(new JudgeMarket(tick, _now), m.Market, m.Track, m.Pool).On(id.Stream));
+            // Rules move one level down at a time, never below what a person holds, and never judge a tick twice.
+            Assert.True(m.Market.HaltLevel() >= before.HaltLevel() - 1);
+            Assert.True(before is not Market.Halted held || m.Market.HaltLevel() >= held.HeldAt || held.Level < held.HeldAt);
+            Assert.Empty(MarketDecider.Judge(new JudgeMarket(tick, _now), m.Market, m.Track, pool).Events.Where(_ => m.Market != before));
+            Commit(AbuseDecider.Judge(new JudgeTrades(id, tick, _now), m.Market, m.Flow, m.Flags));
+            Commit(AbuseDecider.Record(new RecordRefusals(id, tick - Duration.FromMinutes(2), 3, [], [new AccountCount(People[0], 3)], _now), m.Market, m.Flags).On(id.Abuse));
+        }
+
+        private void Moderate(MarketId id, MarketStates m, AccountId account, byte amount, string op)
+        {
+            var number = 1 + (amount % (m.Moderation.Cases.Count + 1));
+            ModerationCommand command = (amount % 7) switch
+            {
+                0 => new Moderate(id, new Measure(ModerationKind.Pause, null, null, "urn:e"), "odd", op, _now),
+                1 => new Moderate(id, new Measure(ModerationKind.Restrict, account, null, "urn:e"), "odd", op, _now),
+                2 => new Moderate(id, new Measure(ModerationKind.Clawback, account, Credits.FromUnits(amount * Decimal8.One), "urn:e"), "odd", op, _now),
+                3 => new ChangeModeration(id, number, ModerationChange.Undo, "sorry", op, _now),
+                4 => new ChangeModeration(id, number, ModerationChange.Redo, "after all", op, _now),
+                _ => new ApproveModeration(id, number, op, _now),
+            };
+            var about = command is Moderate made ? made.Measure.Account : m.Moderation.Find(number)?.Measure.Account;
+            var (before, balances) = (m.Moderation.Find(number), _accounts.Values.Sum(a => (decimal)((a as Account.Open)?.Balance.Units ?? 0)));
+            Commit(ModerationDecider.Decide(command, m.Moderation, m.Market, about is { } whom ? _accounts[whom] : Account.Initial, _accounts[ModerationDecider.Insurance]));
+            // What touches money waits for another person; and moving credits makes none.
+            Assert.True(before?.Pending is not { } pending || pending.By != op || m.Moderation.Find(number) == before);
+            Assert.Equal(balances, _accounts.Values.Sum(a => (decimal)((a as Account.Open)?.Balance.Units ?? 0)));
         }
 
         private void Resolve(MarketId id, ResolutionCommand command)
@@ -237,11 +278,21 @@ public sealed class HistoryProperties
 
         public BigInteger Paid { get; private set; }
 
+        public PriceTrack Track { get; private set; } = PriceTrack.Empty;
+
+        public TradeFlow Flow { get; private set; } = TradeFlow.Initial;
+
+        public FlagLog Flags { get; private set; } = FlagLog.Fold.Initial;
+
+        public Moderation Moderation { get; private set; } = Moderation.None;
+
         public void Apply(object @event)
         {
             Market = Market.Fold.Apply(Market, @event);
             Pool = Pool.Fold.Apply(Pool, @event);
             History = PriceFolds.LastDay.Apply(History, @event);
+            (Track, Flow) = (PriceFolds.Track.Apply(Track, @event), TradeFlow.Fold.Apply(Flow, @event));
+            (Flags, Moderation) = (FlagLog.Fold.Apply(Flags, @event), Moderation.Fold.Apply(Moderation, @event));
             Resolution = MarketResolution.Fold.Apply(Resolution, @event);
             Settlement = MarketSettlement.Fold.Apply(Settlement, @event);
             Paid += @event is PayoutRecorded payout ? payout.Amount.Units : 0;

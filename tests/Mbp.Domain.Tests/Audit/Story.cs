@@ -1,5 +1,6 @@
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Audit;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Pricing;
@@ -8,6 +9,7 @@ using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
+using Mbp.Policies;
 using NodaTime;
 
 using static Mbp.Domain.Tests.Markets.Terms;
@@ -50,6 +52,12 @@ internal sealed class Story
     {
         var template = Of(MarketKind.Binary);
         Write(TemplateDecider.Decider.Decide(new SeedTemplate(template, _now), TemplateEntry.Initial).On(Template.StreamOf(template.Id)));
+        foreach (var policy in BuiltInPolicies.All)
+        {
+            var stream = RulesetLibrary.StreamOf(policy.Rules.Name);
+            Write(RulesetDecider.Decider.Decide(new SeedRuleset(policy, "signed", _now), _states.Rulesets(policy.Rules.Name)).On(stream));
+        }
+
         foreach (var account in new[] { House, Ana, Bia })
         {
             Write(AccountDecider.Decider.Decide(new OpenAccount(account, _now), _states.Account(account)).On(account.Stream));
@@ -60,7 +68,7 @@ internal sealed class Story
         {
             Write(CreateMarketDecider.Decide(
                 Create(id.Value, ruleset: id == Rain ? "default" : "replay", closesAt: Noon + Duration.FromDays(30)) with { MarketId = id, At = _now },
-                _states.Template(template.Id), _states.Market(id).Market, _states.Market(id).Pool, _states.Account(House)));
+                _states.Template(template.Id), _states.Rulesets(id == Rain ? "default" : "replay"), _states.Market(id).Market, _states.Market(id).Pool, _states.Account(House)));
         }
     }
 
@@ -74,7 +82,7 @@ internal sealed class Story
             : i % 11 == 10 && market.Pool.HolderOf(account).LpShares > LpShares.Zero ? new RemoveLiquidity(id, account, market.Pool.HolderOf(account).LpShares, _now)
             : i % 4 == 3 && held > Shares.FromUnits(Decimal8.One) ? new SellShares(id, account, $"t{i}", outcome, Shares.FromUnits(held.Units / 2), null, _now)
             : new BuyShares(id, account, $"t{i}", outcome, Ce(10 + (i * 7 % 90)), null, _now);
-        Write(TradeDecider.Decide(command, market.Market, market.Pool, _states.Account(account)));
+        Write(TradeDecider.Decide(command, market.Market, market.Pool, _states.Account(account), market.Flow, market.Moderation, _states.Slo));
         if (i == 30)
         {
             Write(MarketDecider.Decider.Decide(new HaltMarket(HaltLevel.Hard, "odd", _now), _states.Market(id).Market).On(id.Stream));
@@ -134,7 +142,7 @@ internal sealed class Story
             command.Add(new Recorded(
                 new StoredEvent(
                     ++_position, stream, _versions[stream], Guid.Empty, @event.GetType().Name, default, _now, "trace", $"command-{_commands.Count}",
-                    System.Text.Encoding.UTF8.GetBytes($$"""{"actor": "{{actor}}"}""")),
+                    System.Text.Encoding.UTF8.GetBytes(decision.PolicyHash is { } hash ? $$"""{"actor": "{{actor}}", "policy_hash": "{{hash}}"}""" : $$"""{"actor": "{{actor}}"}""")),
                 @event));
         }
 

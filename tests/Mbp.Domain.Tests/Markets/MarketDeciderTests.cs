@@ -22,14 +22,14 @@ public sealed class MarketDeciderTests
     private static GivenState<MarketCommand, MarketEvent, Market> Given(params MarketEvent[] events) => GivenEvents.Given(MarketDecider.Decider, [Created, .. events]);
 
     [Fact]
-    public void A_market_is_halted() => Given().When(new HaltMarket(HaltLevel.Warn, "depth", Noon)).Then(new MarketHalted(HaltLevel.Warn, "depth", Noon));
+    public void A_market_is_halted() => Given().When(new HaltMarket(HaltLevel.Warn, "depth", Noon)).Then(new MarketHalted(HaltLevel.Warn, "depth", Noon, HaltRule.Manual, HaltLevel.Warn));
 
     [Fact]
     public void A_halt_only_grows()
     {
         Given(HaltedSoft).When(new HaltMarket(HaltLevel.Soft, "depth", Noon)).Then();
         Given(HaltedSoft).When(new HaltMarket(HaltLevel.Warn, "depth", Noon)).Then();
-        Given(HaltedSoft).When(new HaltMarket(HaltLevel.Hard, "depth", Noon)).Then(new MarketHalted(HaltLevel.Hard, "depth", Noon));
+        Given(HaltedSoft).When(new HaltMarket(HaltLevel.Hard, "depth", Noon)).Then(new MarketHalted(HaltLevel.Hard, "depth", Noon, HaltRule.Manual, HaltLevel.Hard));
     }
 
     [Fact]
@@ -108,8 +108,8 @@ public sealed class MarketDeciderTests
     [Fact]
     public void A_market_needs_a_template_an_account_and_its_money()
     {
-        GivenEvents.When(CreateMarketDecider.Decide(Create(), TemplateEntry.Initial, Market.Initial, Pool.Fold.Initial, Rich)).ThenRejected(TemplateErrors.NotFound);
-        GivenEvents.When(CreateMarketDecider.Decide(Create(), Published(), Made().Market, Made().Pool, Rich)).ThenRejected(MarketErrors.AlreadyExists);
+        GivenEvents.When(CreateMarketDecider.Decide(Create(), TemplateEntry.Initial, Library(), Market.Initial, Pool.Fold.Initial, Rich)).ThenRejected(TemplateErrors.NotFound);
+        GivenEvents.When(CreateMarketDecider.Decide(Create(), Published(), Library(), Made().Market, Made().Pool, Rich)).ThenRejected(MarketErrors.AlreadyExists);
         GivenEvents.When(Decide(Create(), account: Account.Initial)).ThenRejected(AccountErrors.NotFound);
         GivenEvents.When(Decide(Create(), account: new Account.Open(Ce(9_999.99999999m), []))).ThenRejected("accounts.insufficient_funds", "amount");
         Assert.Null(Decide(Create(), account: new Account.Open(Ce(10_000), [])).Rejection);

@@ -1,8 +1,10 @@
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
+using Mbp.Policies;
 using NodaTime;
 
 namespace Mbp.Domain.Tests.Markets;
@@ -20,12 +22,15 @@ internal static class Terms
 
     public static TemplateEntry Published(MarketKind kind = MarketKind.Binary) => new TemplateEntry.Published(Of(kind));
 
+    /// <summary>The rule set of a name, as a new ledger has it.</summary>
+    public static RulesetLibrary Library(string name = RulesetLibrary.DefaultName) => new([.. BuiltInPolicies.All.Where(policy => policy.Rules.Name == name)]);
+
     public static CreateMarket Create(
         string question = "Will it rain?", long liquidity = 10_000, string ruleset = "default", Instant? closesAt = null, EquatableArray<Price> probabilities = default, params (string Name, string Value)[] parameters) => new(
         Rain, question, House, Ce(liquidity), probabilities == default ? [] : probabilities, closesAt, parameters.ToDictionary(p => p.Name, p => p.Value), ruleset, Noon);
 
     public static Decision<StreamEvent> Decide(CreateMarket command, MarketKind kind = MarketKind.Binary, Account? account = null) =>
-        CreateMarketDecider.Decide(command, Published(kind), Market.Initial, Pool.Fold.Initial, account ?? Rich);
+        CreateMarketDecider.Decide(command, Published(kind), Library(command.Ruleset), Market.Initial, Pool.Fold.Initial, account ?? Rich);
 
     /// <summary>The life cycle and the pool of a market that was just made.</summary>
     public static (Market Market, Pool Pool) Made(CreateMarket? command = null, MarketKind kind = MarketKind.Binary) => Decide(command ?? Create(), kind).Events

@@ -107,13 +107,13 @@ public sealed class TwapTests
         var history = PriceHistory.Empty(Duration.FromHours(1))
             .Observe([new Price(49_000_000)], Start).Observe([new Price(51_000_000)], Start + Duration.FromSeconds(150));
         var reference = history.Twap(Start + Five, Five)!;
-        Assert.False(reference.IsOutside99Band(0, new Price(52_575_829)));
-        Assert.True(reference.IsOutside99Band(0, new Price(52_575_830)));
-        Assert.True(reference.IsOutside99Band(0, new Price(47_424_170)));
+        Assert.False(reference.IsOutside99Band(0, new Price(52_575_829), 100));
+        Assert.True(reference.IsOutside99Band(0, new Price(52_575_830), 100));
+        Assert.True(reference.IsOutside99Band(0, new Price(47_424_170), 100));
         // A flat reference has no deviation; one percent is what is left of the rule.
         var flat = PriceHistory.Empty(Five).Observe([new Price(50_000_000)], Start).Twap(Start + Five, Five)!;
-        Assert.False(flat.IsOutside99Band(0, new Price(50_500_000)));
-        Assert.True(flat.IsOutside99Band(0, new Price(50_500_001)));
+        Assert.False(flat.IsOutside99Band(0, new Price(50_500_000), 100));
+        Assert.True(flat.IsOutside99Band(0, new Price(50_500_001), 100));
     }
 
     [Fact]

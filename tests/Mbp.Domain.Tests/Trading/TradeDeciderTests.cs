@@ -1,4 +1,6 @@
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Trading;
@@ -6,6 +8,7 @@ using Mbp.Domain.Units;
 using Mbp.Ledger;
 using Mbp.Testing;
 using NodaTime;
+
 using static Mbp.Domain.Tests.Markets.Terms;
 
 namespace Mbp.Domain.Tests.Trading;
@@ -18,7 +21,7 @@ public sealed class TradeDeciderTests
     private static BuyShares Buy(decimal amount = 10, string outcome = "YES", Shares? least = null) => new(Rain, Ana, "t1", outcome, Ce(amount), least, Noon);
 
     private static Decision<StreamEvent> Decide(TradeCommand command, decimal balance = 100, Market? market = null, Pool? pool = null) =>
-        TradeDecider.Decide(command, market ?? Given.Market, pool ?? Given.Pool, new Account.Open(Ce(balance), []));
+        TradeDecider.Decide(command, market ?? Given.Market, pool ?? Given.Pool, new Account.Open(Ce(balance), []), TradeFlow.Initial, Moderation.None, SloPolicy.Fold.Initial);
 
     [Fact]
     public void A_purchase_debits_the_account_in_the_same_decision()
@@ -52,7 +55,7 @@ public sealed class TradeDeciderTests
     {
         var pool = Pool.Evolve(Given.Pool, (TradeExecuted)Decide(Buy()).Events[1].Event);
         var sale = new SellShares(Rain, Ana, "t2", "YES", Shares.FromUnits(Decimal8.One), null, Noon);
-        GivenEvents.When(TradeDecider.Decide(sale, Given.Market, pool, new Account.Open(Credits.FromUnits(Decimal8.Max), []))).ThenRejected(AccountErrors.TooLarge);
+        GivenEvents.When(TradeDecider.Decide(sale, Given.Market, pool, new Account.Open(Credits.FromUnits(Decimal8.Max), []), TradeFlow.Initial, Moderation.None, SloPolicy.Fold.Initial)).ThenRejected(AccountErrors.TooLarge);
     }
 
     [Fact]
@@ -86,7 +89,7 @@ public sealed class TradeDeciderTests
     {
         GivenEvents.When(Decide(Buy(), market: Market.Initial)).ThenRejected(MarketErrors.NotFound);
         GivenEvents.When(Decide(Buy(), market: Closed())).ThenRejected(MarketErrors.Closed);
-        GivenEvents.When(TradeDecider.Decide(Buy(), Given.Market, Given.Pool, Account.Initial)).ThenRejected(AccountErrors.NotFound);
+        GivenEvents.When(TradeDecider.Decide(Buy(), Given.Market, Given.Pool, Account.Initial, TradeFlow.Initial, Moderation.None, SloPolicy.Fold.Initial)).ThenRejected(AccountErrors.NotFound);
         GivenEvents.When(Decide(Buy(outcome: "MAYBE"))).ThenRejected("trading.unknown_outcome", "outcome");
     }
 
