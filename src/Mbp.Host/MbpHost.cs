@@ -1,11 +1,13 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Mbp.Domain;
+using Mbp.Host.Abuse;
 using Mbp.Host.Accounts;
 using Mbp.Host.Anchoring;
 using Mbp.Host.Audit;
 using Mbp.Host.Custody;
 using Mbp.Host.Demo;
+using Mbp.Host.Governance;
 using Mbp.Host.Markets;
 using Mbp.Host.Platform;
 using Mbp.Host.Pricing;
@@ -121,6 +123,7 @@ public static class MbpHost
         services.AddSingleton<Commands>().AddSingleton<Reads>().AddSingleton<PastStreams>().AddSingleton<PastPositions>().AddSingleton<MarketPages>();
         services.AddSingleton(_ => new TableQueries(database.Connections)).AddSingleton<TableReads>();
         services.AddSingleton<LedgerSeeder>().AddHostedService(s => s.GetRequiredService<LedgerSeeder>());
+        services.AddSingleton<RefusalMeter>().AddSingleton<TickWorker>().AddHostedService(s => s.GetRequiredService<TickWorker>());
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
         services.AddSingleton<ErasureWorker>().AddHostedService(s => s.GetRequiredService<ErasureWorker>());
         services.AddAnchoring(options);
@@ -193,6 +196,14 @@ public static class MbpHost
         ProjectionEndpoints.Map(v2);
         StreamEndpoints.Map(v2);
         LogOperations.Map(v2);
+        HaltEndpoints.Map(v2);
+        AbuseEndpoints.Map(v2);
+        ModerationEndpoints.Map(v2);
+        SloEndpoints.Map(v2);
+        if (options.Clock is TestClock clock)
+        {
+            TestClockEndpoints.Map(v2, clock);
+        }
     }
 
     private static EventFeed MakeFeed(IServiceProvider services) => new(
@@ -225,6 +236,11 @@ public static class MbpHost
         if (!options.Limits)
         {
             Log.LimitsOff(log);
+        }
+
+        if (options.Clock is TestClock)
+        {
+            Log.TestClockOn(log);
         }
 
         if (!options.Log)

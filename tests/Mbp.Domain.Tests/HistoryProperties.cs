@@ -184,7 +184,7 @@ public sealed class HistoryProperties
             };
             var about = command is Moderate made ? made.Measure.Account : m.Moderation.Find(number)?.Measure.Account;
             var (before, balances) = (m.Moderation.Find(number), _accounts.Values.Sum(a => (decimal)((a as Account.Open)?.Balance.Units ?? 0)));
-            Commit(ModerationDecider.Decide(command, m.Moderation, m.Market, about is { } whom ? _accounts[whom] : Account.Initial, _accounts[ModerationDecider.Insurance]));
+            Commit(ModerationDecider.Decide(command, m.Moderation, m.Market, about, about is { } whom ? _accounts[whom] : Account.Initial, _accounts[ModerationDecider.Insurance]));
             // What touches money waits for another person; and moving credits makes none.
             Assert.True(before?.Pending is not { } pending || pending.By != op || m.Moderation.Find(number) == before);
             Assert.Equal(balances, _accounts.Values.Sum(a => (decimal)((a as Account.Open)?.Balance.Units ?? 0)));

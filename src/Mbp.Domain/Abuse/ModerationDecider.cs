@@ -32,10 +32,11 @@ public static class ModerationDecider
     /// <param name="command">What is asked.</param>
     /// <param name="moderation">The market's cases.</param>
     /// <param name="market">The market.</param>
-    /// <param name="account">The account that the measure is about; any where it is about none.</param>
+    /// <param name="about">The account that the caller takes the measure to be about; null = none.</param>
+    /// <param name="account">That account; any where there is none.</param>
     /// <param name="insurance">The insurance account.</param>
-    public static Decision<StreamEvent> Decide(ModerationCommand command, Moderation moderation, Market market, Account account, Account insurance) =>
-        (market is Market.Unknown ? MarketErrors.NotFound : Decide(command, moderation, new Books(market, account, insurance))).Under(market.Policy()?.Hash);
+    public static Decision<StreamEvent> Decide(ModerationCommand command, Moderation moderation, Market market, AccountId? about, Account account, Account insurance) =>
+        (market is Market.Unknown ? MarketErrors.NotFound : Decide(command, moderation, new Books(market, about, account, insurance))).Under(market.Policy()?.Hash);
 
     private static Decision<StreamEvent> Decide(ModerationCommand command, Moderation moderation, Books books)
     {
@@ -55,7 +56,8 @@ public static class ModerationDecider
         }
 
         var asked = command is ApproveModeration approval ? approval.Number : ((ChangeModeration)command).Number;
-        if (moderation.Find(asked) is not { } one)
+        // Whoever asks about another account than the case's has not seen the case.
+        if (moderation.Find(asked) is not { } one || one.Measure.Account != books.About)
         {
             return ModerationErrors.NoSuchCase;
         }
@@ -145,7 +147,7 @@ public static class ModerationDecider
         ];
     }
 
-    private sealed record Books(Market Market, Account Account, Account Insurance);
+    private sealed record Books(Market Market, AccountId? About, Account Account, Account Insurance);
 }
 
 public static class ModerationErrors

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Host.Anchoring;
 
 namespace Mbp.Host.Markets;
@@ -78,6 +79,7 @@ public sealed record MarketPreviewResponse(
 /// <param name="CreatedAt">When it opened.</param>
 /// <param name="Version">The version of its stream.</param>
 /// <param name="Position">The ledger position that the page shows.</param>
+/// <param name="Halt">The halt in force; absent without one.</param>
 public sealed record MarketResponse(
     string Id,
     string Template,
@@ -110,7 +112,18 @@ public sealed record MarketResponse(
     string ResolutionDeadline,
     string CreatedAt,
     long Version,
-    long Position);
+    long Position,
+    HaltState? Halt = null);
+
+/// <summary>A halt that is in force.</summary>
+/// <param name="Level"><c>warn</c>, <c>soft</c> (slow mode: trade rates halved, no liquidity leaves) or <c>hard</c> (the freeze).</param>
+/// <param name="Rule">What halted it: <c>distance</c>, <c>window</c>, <c>divergence</c> (R1), <c>band</c> (R2), <c>depth</c>, <c>abuse</c>, <c>sla</c>, <c>moderation</c> or <c>manual</c>.</param>
+/// <param name="Reason">In words.</param>
+/// <param name="Since">Since when.</param>
+/// <param name="HeldAt">Below this level only a person takes it.</param>
+/// <param name="ReopensAt">A freeze by rule ends no earlier, and only near the average; absent where a person must end it.</param>
+/// <param name="Hook">The decision hook: which watcher, what it does, whom it tells; absent for what a person did.</param>
+public sealed record HaltState(string Level, string Rule, string Reason, string Since, string HeldAt, string? ReopensAt, HaltHook? Hook);
 
 public sealed record MarketListItem(
     string Id, string Template, string Question, string Category, string Status, string Phase, string HaltLevel, IReadOnlyList<string> Outcomes, IReadOnlyList<string> Prices, string ClosesAt);

@@ -1,4 +1,5 @@
 using Mbp.Domain.Markets;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
@@ -26,7 +27,7 @@ internal static class MarketPage
             [.. terms.Outcomes], Prices(view), [.. pool.Reserves.Select(r => r.ToString())], pool.LpSupply.ToString(), pool.Locked.ToString(),
             pool.FeePool.ToString(), pool.FeePpm, terms.Lower?.ToString(), terms.Upper?.ToString(), ScalarQuote(terms, pool.Prices),
             depth?.Shares.ToString(), depth?.Cash.ToString(), spread?.Ppm, pool.OpenInterest.ToString(), pool.Holders.Count, Words.Of(terms.TruthSource),
-            Text(terms.ClosesAt), Text(terms.ResolutionDeadline), Text(terms.CreatedAt), view.Version, position);
+            Text(terms.ClosesAt), Text(terms.ResolutionDeadline), Text(terms.CreatedAt), view.Version, position, Halt(view.Market));
     }
 
     public static MarketListItem Item(MarketView view)
@@ -67,6 +68,15 @@ internal static class MarketPage
             : null;
 
     private static string HaltLevel(MarketView view) => Words.Of(view.Market.HaltLevel());
+
+    private static HaltState? Halt(Market market) => market switch
+    {
+        Market.Halted halted => new HaltState(
+            Words.Of(halted.Level), Words.Of(halted.Rule), halted.Reason, Text(halted.Since), Words.Of(halted.HeldAt), halted.ReopensAt is { } at ? Text(at) : null,
+            HaltHook.Of(halted.Rule)),
+        Market.Closed { FrozenSince: { } since } => new HaltState("hard", "sla", "no final value in time", Text(since), "hard", null, HaltHook.Of(HaltRule.Sla)),
+        _ => null,
+    };
 
     private static List<string> Prices(MarketView view) => [.. view.Pool.Prices.Select(p => p.ToString())];
 }

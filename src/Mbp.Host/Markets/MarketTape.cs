@@ -116,7 +116,10 @@ public sealed class MarketTape
     {
         MarketCreated => ("created", null),
         MarketHalted e => ("halted", $"{Words.Of(e.Level)}: {e.Reason}"),
+        MarketHaltEased e => ("halt_eased", Words.Of(e.Level)),
         MarketResumed e => ("resumed", e.Reason),
+        RulesetActivated e when e.Reason != CreateMarketDecider.Created => ("ruleset_activated", $"{e.Name} {e.Version}: {e.Reason}"),
+        RulesetRolledBack e => ("ruleset_rolled_back", $"{e.Name} {e.Version}: {e.Reason}"),
         MarketClosed e => ("closed", e.Reason),
         ResolutionStarted => ("resolution_started", null),
         ManualProposed e => ("value_proposed", e.Value),

@@ -20,6 +20,9 @@ internal static partial class Log
     [LoggerMessage(15, LogLevel.Warning, "The public log is OFF (--log off): nothing is signed, answers carry no receipts. For benchmarks only.")]
     public static partial void PublicLogOff(ILogger logger);
 
+    [LoggerMessage(16, LogLevel.Warning, "The clock is a TEST CLOCK (--test-clock): operators may set it forward, and no time in this ledger is to be trusted.")]
+    public static partial void TestClockOn(ILogger logger);
+
     [LoggerMessage(5, LogLevel.Information, "MBP listens on {Urls}; ledger at position {Position}, writer: {IsWriter}. Operator keys: {Keys}")]
     public static partial void Listening(ILogger logger, string urls, long position, bool isWriter, string keys);
 

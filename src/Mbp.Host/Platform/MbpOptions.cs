@@ -21,6 +21,7 @@ public sealed record MbpOptions
           --events operators     an event's content (/events) for operators only; public unless told otherwise
           --limits off           no request quotas, for benchmarks and tests
           --log off              neither checkpoints nor receipts: to measure what they cost, and for nothing else
+          --test-clock           operators may set the clock forward (POST /v2/test/clock); for exercises, with --ephemeral only
           --witness URL=VKEY     a witness that signs the log's checkpoints; may be given again
           --log-policy FILE      the witnesses of a C2SP tlog-policy file that have URLs
           --anchor KIND=PLACE    where else checkpoints are left, such as folder=DIR,every=10m; may be given again
@@ -105,6 +106,7 @@ public sealed record MbpOptions
                 "--events" => options with { EventsForOperatorsOnly = Events(Value()) },
                 "--limits" => options with { Limits = OnOff(Value(), name) },
                 "--log" => options with { Log = OnOff(Value(), name) },
+                "--test-clock" => options with { Clock = new TestClock() },
                 "--witness" => options with { Witnesses = [.. options.Witnesses, Value()] },
                 "--log-policy" => options with { LogPolicy = Value() },
                 "--anchor" => options with { Anchors = [.. options.Anchors, Value()] },
@@ -116,9 +118,12 @@ public sealed record MbpOptions
             string Value() => ++i < arguments.Count ? arguments[i] : throw new UsageException($"{name} needs a value.");
         }
 
-        return options is { Postgres: not null, Ephemeral: true }
-            ? throw new UsageException("--ephemeral is about the embedded PostgreSQL and does not go with --postgres.")
-            : options;
+        return options switch
+        {
+            { Postgres: not null, Ephemeral: true } => throw new UsageException("--ephemeral is about the embedded PostgreSQL and does not go with --postgres."),
+            { Clock: TestClock, Ephemeral: false } => throw new UsageException("--test-clock goes with --ephemeral only: no time in such a ledger is to be trusted."),
+            _ => options,
+        };
     }
 
     private static string Addresses(string urls) =>

@@ -101,6 +101,16 @@ internal static class OperationsEndpoints
             warnings.Add("Request quotas are off (--limits off): for benchmarks and tests only.");
         }
 
+        if (options.Clock is TestClock)
+        {
+            warnings.Add("The clock is a test clock (--test-clock): no time in this ledger is to be trusted.");
+        }
+
+        if (view.Slo.SlowSince is { } slow)
+        {
+            warnings.Add($"The error budget slows trading down since {slow}: rates are halved, no liquidity leaves, no rebates.");
+        }
+
         if (!options.Log)
         {
             warnings.Add("The public log is off (--log off): nothing is signed, answers carry no receipts. For benchmarks only.");

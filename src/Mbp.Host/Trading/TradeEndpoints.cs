@@ -3,6 +3,7 @@ using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
+using Mbp.Host.Abuse;
 using Mbp.Host.Platform;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NodaTime;
@@ -22,7 +23,7 @@ internal static class TradeEndpoints
     }
 
     private static async Task<Results<Ok<TradeResponse>, ProblemHttpResult>> TradeAsync(
-        string id, TradeRequest request, HttpContext http, Commands commands, CancellationToken cancellationToken)
+        string id, TradeRequest request, HttpContext http, Commands commands, RefusalMeter refusals, CancellationToken cancellationToken)
     {
         var (account, denied) = Principal.Of(http).AccountFor(request.Account);
         if (denied is not null)
@@ -43,6 +44,7 @@ internal static class TradeEndpoints
         if (outcome.Rejection is { } rejection)
         {
             Telemetry.Refused(rejection.Code);
+            refusals.Count(id, account, rejection);
             return Problems.From(rejection);
         }
 
@@ -54,7 +56,7 @@ internal static class TradeEndpoints
     }
 
     private static async Task<Results<Ok<LiquidityResponse>, ProblemHttpResult>> LiquidityAsync(
-        string id, LiquidityRequest request, HttpContext http, Commands commands, CancellationToken cancellationToken)
+        string id, LiquidityRequest request, HttpContext http, Commands commands, RefusalMeter refusals, CancellationToken cancellationToken)
     {
         var (account, denied) = Principal.Of(http).AccountFor(request.Account);
         if (denied is not null)
@@ -84,8 +86,14 @@ internal static class TradeEndpoints
         }
 
         var outcome = await commands.SendAsync(http, TradeOperation.Of(market, account, command), request, cancellationToken);
-        return outcome.Rejection is { } rejection ? Problems.From(rejection)
-            : outcome.Find<LiquidityAdded>() is { } added ? TypedResults.Ok(new LiquidityResponse(
+        if (outcome.Rejection is { } rejection)
+        {
+            Telemetry.Refused(rejection.Code);
+            refusals.Count(id, account, rejection);
+            return Problems.From(rejection);
+        }
+
+        return outcome.Find<LiquidityAdded>() is { } added ? TypedResults.Ok(new LiquidityResponse(
                 added.Minted.ToString(), Texts(added.Kept), Texts(added.Back), null, null, null, added.Claimed.ToString(), outcome.Position, commands.ReceiptOf(outcome)))
             : outcome.Find<LiquidityRemoved>() is { } removed ? TypedResults.Ok(new LiquidityResponse(
                 null, null, null, Texts(removed.Out), removed.Merged.ToString(), Texts(removed.Left), removed.Claimed.ToString(), outcome.Position, commands.ReceiptOf(outcome)))

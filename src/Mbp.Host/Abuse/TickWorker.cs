@@ -1,0 +1,133 @@
+using Mbp.Domain.Abuse;
+using Mbp.Domain.Markets;
+using Mbp.Domain.Markets.Halts;
+using Mbp.Domain.Pricing;
+using Mbp.Domain.Trading;
+using Mbp.Host.Platform;
+using Mbp.Ledger.Writing;
+using NodaTime;
+
+namespace Mbp.Host.Abuse;
+
+/// <summary>
+/// Has every restless market judged at every tick: by the halt rules, and by the anti-abuse rules; and has the refusals of ended minutes recorded.
+/// Which ticks are due follows from the clock, and what a tick gives follows from the ledger, so ticks that were missed are judged in order when the
+/// host is back, and a tick that was judged before changes nothing.
+/// </summary>
+internal sealed class TickWorker(LedgerWriter writer, LiveLedger live, RefusalMeter refusals, IClock clock, ILogger<TickWorker> log) : BackgroundService
+{
+    private const int InFlight = 256;
+
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
+    private static readonly Duration Tick = PriceTrack.TickLength;
+
+    /// <summary>The averages have met the price by then, and no rule has anything to say until the next quote.</summary>
+    private static readonly Duration Restless = Duration.FromMinutes(15);
+
+    /// <summary>After a longer absence, only the newest ticks can be told from the prices that are kept; the older ones saw a price that stood still.</summary>
+    private static readonly Duration LongestCatchUp = Duration.FromMinutes(10);
+
+    private Instant? _judged;
+
+    /// <summary>The last tick that every market was judged at by this process.</summary>
+    public Instant? Judged => _judged;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await Task.Delay(Look, stoppingToken).ConfigureAwait(false);
+            if (!writer.IsWriter || !live.CaughtUp.IsCompleted)
+            {
+                _judged = null;
+                continue;
+            }
+
+            var due = LastTick(clock.GetCurrentInstant());
+            _judged = Instant.Max(_judged ?? Instant.MinValue, due - LongestCatchUp);
+            while (_judged < due && !stoppingToken.IsCancellationRequested)
+            {
+                var next = _judged.Value + Tick;
+                await JudgeAsync(next, stoppingToken).ConfigureAwait(false);
+                _judged = next;
+            }
+        }
+    }
+
+    private async Task JudgeAsync(Instant tick, CancellationToken cancellationToken)
+    {
+        using var span = Telemetry.Source.StartActivity("abuse.detect");
+        try
+        {
+            foreach (var some in Steps(tick).Chunk(InFlight))
+            {
+                await Task.WhenAll(some.Select(step => StepAsync(step, cancellationToken))).ConfigureAwait(false);
+            }
+        }
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
+        {
+            // The host stops; the tick is judged when it is back.
+        }
+    }
+
+    private IEnumerable<(string Market, Operation Operation)> Steps(Instant tick)
+    {
+        foreach (var view in live.Current.Markets.Values)
+        {
+            if (IsRestless(view, tick))
+            {
+                var market = view.Terms!.MarketId;
+                yield return (market.Value, Halts(market, tick));
+                if (view.Market.Policy()!.Rules.Abuse is not null && view.Prices.Last > tick - HaltJudge.Window)
+                {
+                    yield return (market.Value, Trades(market, tick));
+                }
+            }
+        }
+
+        foreach (var ended in refusals.TakeEnded())
+        {
+            var market = ended(Instant.MinValue).MarketId;
+            yield return (market.Value, Operation.On(
+                Market.Fold.Of(market.Stream), FlagLog.Fold.Of(market.Abuse), (at, lifecycle, flags) => AbuseDecider.Record(ended(at), lifecycle, flags).On(market.Abuse)));
+        }
+    }
+
+    private async Task StepAsync((string Market, Operation Operation) step, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var outcome = await writer.SubmitAsync(step.Operation, CommandContext.ForWorker("ticks"), cancellationToken).ConfigureAwait(false);
+            foreach (var recorded in outcome.Events)
+            {
+                ProtectionMetrics.Saw(recorded.Data);
+            }
+        }
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (Exception e)
+        {
+            // One market's trouble must not keep the others from being judged; its next tick looks at the same prices again.
+            Log.WorkerTrouble(log, e, step.Market);
+        }
+    }
+
+    private static Operation Halts(MarketId market, Instant tick) => Operation.On(
+        Market.Fold.Of(market.Stream), PriceFolds.Track.Of(market.Stream), Pool.Fold.Of(market.Stream),
+        (at, lifecycle, track, pool) => MarketDecider.Judge(new JudgeMarket(tick, at), lifecycle, track, pool).On(market.Stream));
+
+    private static Operation Trades(MarketId market, Instant tick) => Operation.On(
+        Market.Fold.Of(market.Stream), TradeFlow.Fold.Of(market.Stream), FlagLog.Fold.Of(market.Abuse),
+        (at, lifecycle, flow, flags) => AbuseDecider.Judge(new JudgeTrades(market, tick, at), lifecycle, flow, flags));
+
+    private static bool IsRestless(MarketView view, Instant tick) => view.Market switch
+    {
+        Market.Open open => open.Rules.Policy?.Rules.Halts is not null && view.Prices.Last > tick - Restless,
+        Market.Halted halted => halted.Rules.Policy?.Rules.Halts is not null && (halted.Level > halted.HeldAt || view.Prices.Last > tick - Restless),
+        _ => false,
+    };
+
+    private static Instant LastTick(Instant at) => Instant.FromUnixTimeTicks(at.ToUnixTimeTicks() / Tick.BclCompatibleTicks * Tick.BclCompatibleTicks);
+}
