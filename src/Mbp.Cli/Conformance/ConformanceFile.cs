@@ -23,6 +23,8 @@ public static class ConformanceFile
         ["depth"] = (given, _) => PriceCases.Depth(given),
         ["spread"] = (given, _) => PriceCases.Spread(given),
         ["twap"] = PriceCases.Twap,
+        ["halts"] = (given, _) => HaltCases.Halts(given),
+        ["rate"] = (given, _) => HaltCases.Rate(given),
         ["rfc6962"] = (given, _) => TreeCases.Root(given),
     };
 

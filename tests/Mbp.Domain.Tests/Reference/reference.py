@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A slow, independent reading of the market rules (sections D1 to D10 and RFC 6962), to check the product against.
+"""A slow, independent reading of the market rules (sections D1 to D11, D13, D17 and RFC 6962), to check the product against.
 
 It shares nothing with the product: Python's whole numbers, searches where the product has closed forms, and exact fractions where the
 product has fixed-point accumulators' fast paths. `reference.py OUT.json [SEED]` writes random cases in the conformance format; the
@@ -247,6 +247,100 @@ def twap(quotes, t, w):
     return (value_at(t), 0) if start >= t else (area // (t - start), t - start)
 
 
+TICK, WINDOW, DAY = 30_000, 300_000, 86_400_000
+NONE, WARN, SOFT, HARD = range(4)
+
+
+class Halts:
+    """D11 and D13 in their own words: flags and counters, a tick every 30 s. The numbers are the default rule set's."""
+
+    def __init__(self):
+        self.quotes, self.level, self.since, self.entries = [], NONE, 0, []
+        self.n = self.outside = self.clean = 0
+        self.breach = self.manual = False
+        self.calm = True
+
+    def run(self, quotes, t_end):
+        log, waiting = [], list(quotes)
+        for t in range(0, t_end + 1, TICK):
+            while waiting and waiting[0][0] <= t:
+                quote = waiting.pop(0)
+                if self.level != HARD:
+                    self.quotes.append(quote)
+            before = self.level
+            self.tick(t)
+            if self.level != before:
+                log.append({"t": t, "level": self.level})
+        return log
+
+    def integrals(self, start, end):
+        """Of the price and of its square, or nothing where the window is not fully covered."""
+        if not self.quotes or self.quotes[0][0] > start:
+            return None
+        c1 = c2 = 0
+        for (ts, p), (until, _) in zip(self.quotes, self.quotes[1:] + [(end, 0)]):
+            held = max(0, min(until, end) - max(ts, start))
+            c1, c2 = c1 + p * held, c2 + p * p * held
+        return c1, c2
+
+    def tick(self, t):
+        is_end, window = t % WINDOW == 0, self.integrals(t - WINDOW, t)
+        if window is not None:
+            p = self.quotes[-1][1]
+            beyond = lambda bps: abs(p * WINDOW - window[0]) * 10_000 > bps * window[0]
+            again, self.breach = self.breach, beyond(100) if is_end else self.breach
+            self.calm = self.calm and not beyond(30)
+            if is_end and self.level == SOFT:
+                self.clean = 0 if beyond(80) else self.clean + 1
+            band = self.third_outside(t, p)
+            if is_end and self.breach and again or band:
+                called = HARD
+            elif is_end and self.breach:
+                called = SOFT
+            else:
+                called = WARN if beyond(50) else NONE
+            if called > self.level:
+                self.enter(called, t)
+            elif self.level == HARD and not self.manual and t >= self.since + WINDOW * 2 ** (self.n - 1) and not beyond(50):
+                self.enter(SOFT, t)
+            elif self.level == SOFT and is_end and self.clean >= 2 and t - self.since >= WINDOW:
+                self.enter(WARN, t)
+            elif self.level == WARN and is_end and self.calm:
+                self.enter(NONE, t)
+        if is_end:
+            self.outside, self.calm = 0, True
+
+    def third_outside(self, t, p):
+        k = (t - 1) // WINDOW * WINDOW
+        reference = self.integrals(k - WINDOW, k)
+        if reference is None:
+            return False
+        c1, c2 = reference
+        distance = abs(p * WINDOW - c1)
+        if distance**2 * 10**9 > 6634896601 * (WINDOW * c2 - c1**2) and distance * 100 > c1:
+            self.outside += 1
+            return self.outside == 3
+        return False
+
+    def enter(self, level, t):
+        if self.level == HARD:
+            self.breach, self.outside = False, 0
+        if level == HARD:
+            self.entries.append(t)
+            self.n = sum(entry > t - DAY for entry in self.entries)
+            self.manual = self.n >= 5
+        self.level, self.since, self.clean = level, t, 0
+
+
+def rate(times, limit):
+    accepted, results = [], []
+    for t in times:
+        full = sum(t - 60_000 < earlier <= t for earlier in accepted) >= limit
+        results.append("max_trade_rate" if full else "accept")
+        accepted += [] if full else [t]
+    return results
+
+
 def root(entries):
     if not entries:
         return hashlib.sha256(b"").digest()
@@ -361,6 +455,43 @@ def cases(rnd):
         yield f"rfc6962-{i}", "rfc6962", {"entries_utf8": entries}, {"root_hex": root([e.encode() for e in entries]).hex()}
 
 
+def random_quotes(rnd):
+    t, p, quotes = rnd.choice([0, 0, 0, rnd.randint(0, 400_000), rnd.choice([30_000, 299_999, 300_000, 300_001])]), rnd.randint(10**6, 97 * 10**6), []
+    first = p
+    for _ in range(rnd.randint(3, 40)):
+        quotes.append([t, min(max(p, 0), E8)])
+        p = rnd.choice([p, first, p + rnd.randint(-1, 1), int(p * (1 + rnd.uniform(-0.006, 0.006))), first * rnd.choice([101, 99]) // 100 + rnd.randint(-1, 1),
+                        p * rnd.choice([1003, 1005, 1008, 1010, 1011, 1020, 1100, 995, 992, 990, 989, 980, 900]) // 1000])
+        t = max(t, rnd.choice([
+            t + rnd.choice([0, 1, 1000, TICK, 2 * TICK, 3 * TICK]), t + rnd.randint(0, 60_000), t + rnd.choice([1, 2, 3, 10]) * WINDOW,
+            (t // TICK + rnd.choice([1, 2, 10])) * TICK + rnd.choice([0, 0, 1, -1]),
+            (t // WINDOW + rnd.choice([1, 2])) * WINDOW + rnd.choice([0, 0, 1, -1, TICK, -TICK, -2 * TICK])]))
+    return quotes, t + rnd.choice([0, 2 * WINDOW, rnd.randint(0, 40 * WINDOW)])
+
+
+def daily_spikes(rnd):
+    """Enough freezes for one to be held, some just within 24 hours of the first and some just after."""
+    t, p, quotes = 0, 50_000_000, [[0, 50_000_000]]
+    while t < 2 * DAY:
+        t = (t + rnd.choice([4, 10, 40, DAY // WINDOW // 4]) * WINDOW) // WINDOW * WINDOW + rnd.choice([0, TICK, 12_345])
+        p = p * rnd.choice([102, 98, 103, 97]) // 100
+        quotes.append([t, p])
+    return quotes, t + DAY // 4
+
+
+def halt_cases(rnd):
+    for i in range(60):
+        quotes, t_end = daily_spikes(rnd) if i % 10 == 0 else random_quotes(rnd)
+        yield f"halts-{i}", "halts", {"quotes": quotes, "t_end": t_end}, {"log": Halts().run(quotes, t_end)}
+    for i in range(40):
+        t, times = 0, []
+        for _ in range(rnd.randint(1, 40)):
+            times.append(t)
+            t += rnd.choice([0, 0, 1, 999, 5_000, 59_999, 60_000, 60_001, rnd.randint(0, 20_000)])
+        limit = rnd.randint(1, 8)
+        yield f"rate-{i}", "rate", {"times_ms": times, "limit": limit}, {"results": rate(times, limit)}
+
+
 def text(value):
     """Whole numbers are decimal strings in the conformance format."""
     if isinstance(value, dict):
@@ -371,9 +502,9 @@ def text(value):
 
 
 def main():
-    rnd = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 20250910)
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 20250910
     made = []
-    for identity, kind, given, expect in cases(rnd):
+    for identity, kind, given, expect in [*cases(random.Random(seed)), *halt_cases(random.Random(seed))]:
         made.append({"id": identity, "kind": kind, "given": text(given), "expect": text(expect)})
     with open(sys.argv[1], "w", encoding="utf-8") as out:
         out.write('{"version":1,"cases":[\n')
