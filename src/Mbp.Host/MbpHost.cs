@@ -6,6 +6,7 @@ using Mbp.Host.Anchoring;
 using Mbp.Host.Audit;
 using Mbp.Host.Custody;
 using Mbp.Host.Demo;
+using Mbp.Host.Governance;
 using Mbp.Host.Markets;
 using Mbp.Host.Platform;
 using Mbp.Host.Pricing;
@@ -176,6 +177,8 @@ public static class MbpHost
         CreateMarketEndpoints.Map(v2);
         MarketEndpoints.Map(v2);
         MarketPages.Map(v2);
+        RulesetEndpoints.Map(v2);
+        MarketRulesetEndpoints.Map(v2);
         TradeEndpoints.Map(v2);
         TradeListEndpoints.Map(v2);
         TwapEndpoints.Map(v2);
