@@ -9,6 +9,7 @@ using Mbp.Cli.Importing;
 using Mbp.Cli.Markets;
 using Mbp.Cli.Pricing;
 using Mbp.Cli.Projections;
+using Mbp.Cli.Rulesets;
 using Mbp.Cli.Witness;
 
 // Exit codes: 0 = done, or the check holds; 1 = the check found a fault; 2 = usage or environment.
@@ -17,7 +18,7 @@ const int Usage = 2;
 var root = new RootCommand("Operates MBP.")
 {
     MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), AnchorVerb.Create(), KeysVerb.Create(),
-    EraseVerb.Create(), WitnessVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
+    EraseVerb.Create(), WitnessVerb.Create(), ProjectionsVerb.Create(), RulesetVerb.Create(), BenchVerb.Create(),
 };
 var parsed = root.Parse(args);
 try

@@ -179,6 +179,8 @@ public static class MbpHost
         CreateMarketEndpoints.Map(v2);
         MarketEndpoints.Map(v2);
         MarketPages.Map(v2);
+        RulesetEndpoints.Map(v2);
+        MarketRulesetEndpoints.Map(v2);
         TradeEndpoints.Map(v2);
         TradeListEndpoints.Map(v2);
         TwapEndpoints.Map(v2);

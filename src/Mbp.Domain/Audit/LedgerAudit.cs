@@ -46,6 +46,9 @@ public sealed class LedgerAudit(bool partial = false)
 
     public long Redecided { get; private set; }
 
+    /// <summary>Told of every command that was decided again: its events, and what the decider said.</summary>
+    public Action<IReadOnlyList<Recorded>, Decision<StreamEvent>>? OnRedecided { get; init; }
+
     /// <summary>CE$ granted, in units.</summary>
     public Int128 GrantedUnits => _granted;
 
@@ -164,6 +167,7 @@ public sealed class LedgerAudit(bool partial = false)
         }
 
         Redecided++;
+        OnRedecided?.Invoke(command, decision);
         var stored = command[0].Stored.Header("policy_hash");
         // Before rule sets were data, no decision said its rules.
         if (stored is not null || decision.PolicyHash is not null && States.HasRulesets)

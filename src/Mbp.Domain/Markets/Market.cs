@@ -132,14 +132,17 @@ public static class MarketExtensions
         _ => null,
     };
 
-    /// <summary>The rules in force.</summary>
-    public static Policy? Policy(this Market market) => market switch
+    /// <summary>The rules in force, and those before them; null for a market that does not exist.</summary>
+    public static MarketRules? Rules(this Market market) => market switch
     {
-        Market.Open open => open.Rules.Policy,
-        Market.Halted halted => halted.Rules.Policy,
-        Market.Closed closed => closed.Rules.Policy,
+        Market.Open open => open.Rules,
+        Market.Halted halted => halted.Rules,
+        Market.Closed closed => closed.Rules,
         _ => null,
     };
+
+    /// <summary>The rules in force.</summary>
+    public static Policy? Policy(this Market market) => market.Rules()?.Policy;
 
     /// <summary>The level of its halt.</summary>
     public static HaltLevel HaltLevel(this Market market) => market switch

@@ -111,7 +111,7 @@ public static class MarketDecider
     {
         (_, Market.Unknown) => MarketErrors.NotFound,
 
-        (RollBackRuleset c, _) => Rules(market).Earlier is { Count: > 0 } earlier
+        (RollBackRuleset c, _) => market.Rules() is { Earlier: { Count: > 0 } earlier }
             ? [new RulesetRolledBack(earlier[^1].Rules.Name, earlier[^1].Rules.Version, earlier[^1].Hash, c.Reason, c.At)]
             : RulesetErrors.NoEarlier,
 
@@ -125,14 +125,6 @@ public static class MarketDecider
         (ResumeMarket, _) => MarketErrors.NotHalted,
 
         _ => throw new InvalidOperationException($"{command.GetType().Name} has no decision."),
-    };
-
-    private static MarketRules Rules(Market market) => market switch
-    {
-        Market.Open open => open.Rules,
-        Market.Halted halted => halted.Rules,
-        Market.Closed closed => closed.Rules,
-        _ => throw new InvalidOperationException($"{market.GetType().Name} has no rules."),
     };
 
     private static EquatableArray<Price> Twap24h(PriceHistory history, Instant at) =>

@@ -30,8 +30,7 @@ internal sealed class ReceiptSigner : IBatchSigner
     {
         try
         {
-            var keys = await log.Store.KeysAsync(log.Epoch, cancellationToken).ConfigureAwait(false);
-            if (keys.Where(key => key.Until is null).Select(key => log.Keys.Find(key.Key)).FirstOrDefault(signer => signer is not null) is { } signer)
+            if (await log.SignerAsync(cancellationToken).ConfigureAwait(false) is { } signer)
             {
                 Use(signer);
             }

@@ -57,7 +57,8 @@ public sealed record MarketPreviewResponse(
 /// <param name="Phase">Finer: Open, Closed, Collecting, Determined, Finalized, Settling, Settled, Voided.</param>
 /// <param name="HaltLevel"><c>none</c>, <c>warn</c>, <c>soft</c> or <c>hard</c>.</param>
 /// <param name="Ruleset">The rule set in force.</param>
-/// <param name="PolicyHash">Its hash.</param>
+/// <param name="RulesetVersion">Its version.</param>
+/// <param name="PolicyHash">Its hash, which decisions carry.</param>
 /// <param name="Outcomes">Names, in order.</param>
 /// <param name="Prices">Marginal prices; they add up to 1.</param>
 /// <param name="Reserves">The pool's shares of each outcome.</param>
@@ -91,6 +92,7 @@ public sealed record MarketResponse(
     string Phase,
     string HaltLevel,
     string Ruleset,
+    string? RulesetVersion,
     string PolicyHash,
     IReadOnlyList<string> Outcomes,
     IReadOnlyList<string> Prices,

@@ -17,13 +17,13 @@ internal static class MarketPage
 
     public static MarketResponse Page(MarketView view, long position)
     {
-        var (terms, pool) = (view.Terms!, view.Pool);
+        var (terms, pool, policy) = (view.Terms!, view.Pool, view.Market.Policy());
         var depth = pool.IsOpen ? Depth.Of(pool.Reserves.AsSpan(), 0) : null;
         Spread? spread = null;
         _ = pool.IsOpen ? Spread.Of(pool, 0, SpreadReference, out spread) : null;
         return new MarketResponse(
             terms.MarketId.Value, terms.TemplateId, terms.TemplateVersion, terms.Question, terms.Category, Words.Of(terms.Kind),
-            Status(view), Phase(view), HaltLevel(view), terms.Ruleset, terms.PolicyHash,
+            Status(view), Phase(view), HaltLevel(view), policy?.Rules.Name ?? terms.Ruleset, policy?.Rules.Version, policy?.Hash ?? terms.PolicyHash,
             [.. terms.Outcomes], Prices(view), [.. pool.Reserves.Select(r => r.ToString())], pool.LpSupply.ToString(), pool.Locked.ToString(),
             pool.FeePool.ToString(), pool.FeePpm, terms.Lower?.ToString(), terms.Upper?.ToString(), ScalarQuote(terms, pool.Prices),
             depth?.Shares.ToString(), depth?.Cash.ToString(), spread?.Ppm, pool.OpenInterest.ToString(), pool.Holders.Count, Words.Of(terms.TruthSource),

@@ -5,6 +5,7 @@ using Mbp.Host.Accounts;
 using Mbp.Host.Anchoring;
 using Mbp.Host.Audit;
 using Mbp.Host.Custody;
+using Mbp.Host.Governance;
 using Mbp.Host.Markets;
 using Mbp.Host.Pricing;
 using Mbp.Host.Projections;
@@ -20,6 +21,7 @@ namespace Mbp.Host.Platform;
 /// </summary>
 [JsonSerializable(typeof(AccountOpenedResponse))]
 [JsonSerializable(typeof(AccountResponse))]
+[JsonSerializable(typeof(ActivateRulesetRequest))]
 [JsonSerializable(typeof(AuditListResponse))]
 [JsonSerializable(typeof(CandleListResponse))]
 [JsonSerializable(typeof(CheckpointResponse))]
@@ -48,12 +50,15 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(MarketPageResponse))]
 [JsonSerializable(typeof(MarketPreviewResponse))]
 [JsonSerializable(typeof(MarketResponse))]
+[JsonSerializable(typeof(MarketRulesetChangedResponse))]
+[JsonSerializable(typeof(MarketRulesetResponse))]
 [JsonSerializable(typeof(MarketStateResponse))]
 [JsonSerializable(typeof(OpenAccountRequest))]
 [JsonSerializable(typeof(OpenEpochRequest))]
 [JsonSerializable(typeof(PositionResponse))]
 [JsonSerializable(typeof(PositionsResponse))]
 [JsonSerializable(typeof(ProjectionListResponse))]
+[JsonSerializable(typeof(PublishRulesetRequest))]
 [JsonSerializable(typeof(PublishTemplateRequest))]
 [JsonSerializable(typeof(QualityResponse))]
 [JsonSerializable(typeof(QuoteResponse))]
@@ -62,6 +67,9 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(ResolutionResponse))]
 [JsonSerializable(typeof(ResolutionStateResponse))]
 [JsonSerializable(typeof(RotateKeysRequest))]
+[JsonSerializable(typeof(RulesetListResponse))]
+[JsonSerializable(typeof(RulesetPublishedResponse))]
+[JsonSerializable(typeof(RulesetResponse))]
 [JsonSerializable(typeof(StatementResponse))]
 [JsonSerializable(typeof(StatusResponse))]
 [JsonSerializable(typeof(TemplateListResponse))]

@@ -1,3 +1,4 @@
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Host.Governance;
 using Mbp.Host.Markets;
@@ -7,7 +8,7 @@ using Mbp.Policies;
 namespace Mbp.Host.Platform;
 
 /// <summary>Publishes the built-in templates and rule sets once this process is the writer; those that are there already stay as they are.</summary>
-internal sealed class LedgerSeeder(LedgerWriter writer, ILogger<LedgerSeeder> log) : BackgroundService
+internal sealed class LedgerSeeder(LedgerWriter writer, Database database, ILogger<LedgerSeeder> log) : BackgroundService
 {
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -27,9 +28,12 @@ internal sealed class LedgerSeeder(LedgerWriter writer, ILogger<LedgerSeeder> lo
                         await writer.SubmitAsync(TemplateEndpoints.Seed(template), CommandContext.ForWorker("templates"), stoppingToken).ConfigureAwait(false);
                     }
 
+                    // By the host's own key: they came with it. A host that has none says so by leaving them unsigned.
+                    var signer = await database.Log.SignerAsync(stoppingToken).ConfigureAwait(false);
                     foreach (var policy in BuiltInPolicies.All)
                     {
-                        await writer.SubmitAsync(RulesetEndpoints.Seed(policy), CommandContext.ForWorker("rulesets"), stoppingToken).ConfigureAwait(false);
+                        var signature = signer is null ? "" : RulesetNote.Of(policy).Sign(signer);
+                        await writer.SubmitAsync(RulesetEndpoints.Seed(policy, signature), CommandContext.ForWorker("rulesets"), stoppingToken).ConfigureAwait(false);
                     }
 
                     _done.TrySetResult();

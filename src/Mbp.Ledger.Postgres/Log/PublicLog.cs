@@ -107,6 +107,15 @@ public sealed class PublicLog : IAsyncDisposable
         return (newest, newest.Note.With(cosignatures.Select(cosignature => cosignature.Line)));
     }
 
+    /// <summary>The oldest key in force of the present epoch whose private half is here; null where none is.</summary>
+    /// <exception cref="LogFormatException">The key's file holds something else.</exception>
+    public async Task<ICheckpointSigner?> SignerAsync(CancellationToken cancellationToken) =>
+        (await InForceAsync(cancellationToken).ConfigureAwait(false)).Select(Keys.Find).FirstOrDefault(signer => signer is not null);
+
+    /// <summary>The keys of the present epoch that are not retired, the oldest first.</summary>
+    public async Task<IReadOnlyList<VerifierKey>> InForceAsync(CancellationToken cancellationToken) =>
+        [.. (await Store.KeysAsync(Epoch, cancellationToken).ConfigureAwait(false)).Where(key => key.Until is null).Select(key => key.Key)];
+
     public async ValueTask DisposeAsync()
     {
         await Store.DisposeAsync().ConfigureAwait(false);

@@ -74,12 +74,19 @@ public static class RulesetErrors
     public static readonly Rejection NoEarlier = new(
         RejectionKind.Conflict, "rulesets.no_earlier", "The market has had no other rule set before the present one.");
 
+    public static readonly Rejection NotFound = new(RejectionKind.NotFound, "rulesets.not_found", "There is no such rule set, or no such version of it.", "name");
+
+    public static readonly Rejection SignatureMissing = new(
+        RejectionKind.Invalid, "rulesets.signature_missing", "A rule set is published with a signature by a key of the public log: `mbp ruleset sign FILE` writes it.", "signature");
+
     public static Rejection Unknown(string name, string? version) => new(
         RejectionKind.Invalid, "rulesets.unknown", version is null ? $"There is no rule set '{name}'." : $"There is no version '{version}' of the rule set '{name}'.", "ruleset");
 
     public static Rejection VersionTaken(Policy policy) => new(
         RejectionKind.Conflict, "rulesets.version_taken",
         $"{policy} was published with other rules. A version never changes: give the new rules the next version.", "version");
+
+    public static Rejection SignatureInvalid(string why) => new(RejectionKind.Refused, "rulesets.signature_invalid", $"The signature is not good: {why}.", "signature");
 
     public static Rejection Invalid(RulesetFault fault) => new(RejectionKind.Invalid, "rulesets.invalid", $"{fault.Field} {fault.Rule}.", fault.Field);
 }
