@@ -4,6 +4,7 @@ using Mbp.Cli.Auditing;
 using Mbp.Cli.Benchmarking;
 using Mbp.Cli.Conformance;
 using Mbp.Cli.Custody;
+using Mbp.Cli.Exercising;
 using Mbp.Cli.Files;
 using Mbp.Cli.Importing;
 using Mbp.Cli.Markets;
@@ -18,7 +19,7 @@ const int Usage = 2;
 var root = new RootCommand("Operates MBP.")
 {
     MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), AnchorVerb.Create(), KeysVerb.Create(),
-    EraseVerb.Create(), WitnessVerb.Create(), ProjectionsVerb.Create(), RulesetVerb.Create(), BenchVerb.Create(),
+    EraseVerb.Create(), WitnessVerb.Create(), ProjectionsVerb.Create(), RulesetVerb.Create(), ExerciseVerb.Create(), BenchVerb.Create(),
 };
 var parsed = root.Parse(args);
 try

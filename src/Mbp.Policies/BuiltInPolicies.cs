@@ -7,7 +7,7 @@ public static class BuiltInPolicies
 {
     /// <summary>All of them, in the order of names and versions.</summary>
     public static IReadOnlyList<Policy> All { get; } =
-        [.. typeof(BuiltInPolicies).Assembly.GetManifestResourceNames().Order(StringComparer.Ordinal).Select(Load)];
+        [.. Resources.Select(Load)];
 
     /// <summary>The newest <c>default</c>.</summary>
     public static Policy Default { get; } = Newest(RulesetLibrary.DefaultName);
@@ -15,12 +15,22 @@ public static class BuiltInPolicies
     /// <summary>The newest <c>replay</c>.</summary>
     public static Policy Replay { get; } = Newest(RulesetLibrary.ReplayName);
 
+    /// <summary>The file of the newest version of a name, as it is written.</summary>
+    public static string Yaml(string name) => Text(Resources.Last(resource => resource.StartsWith($"{name}/", StringComparison.Ordinal)));
+
+    private static IEnumerable<string> Resources => typeof(BuiltInPolicies).Assembly.GetManifestResourceNames().Order(StringComparer.Ordinal);
+
     private static Policy Newest(string name) => All.Last(policy => policy.Rules.Name == name);
 
     private static Policy Load(string resource)
     {
-        using var reader = new StreamReader(typeof(BuiltInPolicies).Assembly.GetManifestResourceStream(resource)!);
-        var reading = PolicyFile.Read(reader.ReadToEnd());
+        var reading = PolicyFile.Read(Text(resource));
         return reading.Policy ?? throw new InvalidDataException($"The built-in rule set {resource} is faulty: {string.Join("; ", reading.Faults)}");
+    }
+
+    private static string Text(string resource)
+    {
+        using var reader = new StreamReader(typeof(BuiltInPolicies).Assembly.GetManifestResourceStream(resource)!);
+        return reader.ReadToEnd();
     }
 }

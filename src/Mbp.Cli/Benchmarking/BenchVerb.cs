@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using Mbp.Cli.Files;
 
 namespace Mbp.Cli.Benchmarking;
@@ -11,9 +10,6 @@ namespace Mbp.Cli.Benchmarking;
 internal static class BenchVerb
 {
     private const string Project = "tests/Mbp.Benchmarks";
-    private const string Program = "artifacts/bin/Mbp.Benchmarks/release/Mbp.Benchmarks.dll";
-
-    private static readonly string[] SourceEndings = [".cs", ".csproj", ".sql", ".props"];
 
     public static Command Create() => new("bench", "Measures; the report is one JSON object on standard output.")
     {
@@ -35,59 +31,9 @@ internal static class BenchVerb
         var command = new Command(name, description) { TreatUnmatchedTokensAsErrors = false };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var root = Root();
-            var program = Path.Combine(root, Program);
-            if (IsOld(program, root))
-            {
-                await BuildAsync(root, cancellationToken).ConfigureAwait(false);
-                // The compiler leaves a program alone that a newer file does not concern; it has been looked at all the same.
-                File.SetLastWriteTimeUtc(program, DateTime.UtcNow);
-            }
-
-            return await RunAsync([program, name, .. parsed.UnmatchedTokens], toError: false, cancellationToken).ConfigureAwait(false);
+            var program = await SourceTree.ProgramAsync(Project, "The benchmark program", cancellationToken).ConfigureAwait(false);
+            return await SourceTree.RunAsync([program, name, .. parsed.UnmatchedTokens], toError: false, cancellationToken).ConfigureAwait(false);
         });
         return command;
-    }
-
-    private static async Task BuildAsync(string root, CancellationToken cancellationToken)
-    {
-        string[] build = ["build", Path.Combine(root, Project), "-c", "Release", "-v", "quiet", "--nologo"];
-        if (await RunAsync(build, toError: true, cancellationToken).ConfigureAwait(false) != 0)
-        {
-            throw new EnvironmentException($"{Project} does not build; what the compiler says is above.");
-        }
-    }
-
-    private static string Root()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "EventSourcedMbp.sln")))
-            {
-                return folder.FullName;
-            }
-        }
-
-        throw new EnvironmentException("The benchmarks are built from source, and this mbp does not lie in a source tree (there is no EventSourcedMbp.sln above it).");
-    }
-
-    private static bool IsOld(string program, string root) =>
-        !File.Exists(program)
-        || new[] { "src", Project }.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(root, folder), "*", SearchOption.AllDirectories))
-            .Append(Path.Combine(root, "Directory.Packages.props"))
-            .Any(file => SourceEndings.Contains(Path.GetExtension(file)) && File.GetLastWriteTimeUtc(file) > File.GetLastWriteTimeUtc(program));
-
-    private static async Task<int> RunAsync(IReadOnlyList<string> arguments, bool toError, CancellationToken cancellationToken)
-    {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = toError })
-            ?? throw new EnvironmentException("`dotnet` does not start.");
-        if (toError)
-        {
-            await process.StandardOutput.BaseStream.CopyToAsync(Console.OpenStandardError(), cancellationToken).ConfigureAwait(false);
-        }
-
-        // Ctrl+C in a terminal reaches the benchmark, too, which stops its servers and ends by itself.
-        await process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
-        return process.ExitCode;
     }
 }

@@ -1,5 +1,4 @@
 using Mbp.Domain.Accounts;
-using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
