@@ -6,8 +6,8 @@ namespace Mbp.Host.Governance;
 public sealed record RulesetVersionItem(string Version, string PolicyHash);
 
 /// <param name="Name">As in <c>ruleset</c> of a new market.</param>
-/// <param name="Newest">The version that a new market gets.</param>
-/// <param name="Versions">All of them, oldest first.</param>
+/// <param name="Newest">The version that a new market gets: the highest.</param>
+/// <param name="Versions">All of them, in the order in which they were published.</param>
 public sealed record RulesetItem(string Name, string Newest, IReadOnlyList<RulesetVersionItem> Versions);
 
 public sealed record RulesetListResponse(IReadOnlyList<RulesetItem> Items, string? NextCursor, long Position);
@@ -21,8 +21,8 @@ public sealed record RulesetListResponse(IReadOnlyList<RulesetItem> Items, strin
 /// <param name="Signature">The signed note over name, version and hash; empty for one that a host without a key seeded.</param>
 /// <param name="PublishedAt">When.</param>
 /// <param name="PublishedPosition">The position of its event.</param>
-/// <param name="Newest">The rule set's newest version.</param>
-/// <param name="Versions">All of them, oldest first.</param>
+/// <param name="Newest">The rule set's highest version.</param>
+/// <param name="Versions">All of them, in the order in which they were published.</param>
 /// <param name="Position">The ledger position that the answer shows.</param>
 public sealed record RulesetResponse(
     string Name,

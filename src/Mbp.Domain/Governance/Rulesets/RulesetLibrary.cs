@@ -23,7 +23,7 @@ public sealed record PublishRuleset(Policy Policy, string Signature, Instant At)
 /// <summary>Publishes what a new ledger begins with, where that version is not there yet.</summary>
 public sealed record SeedRuleset(Policy Policy, string Signature, Instant At) : RulesetCommand;
 
-/// <summary>Every published version of one rule set, oldest first.</summary>
+/// <summary>Every published version of one rule set, in the order in which they were published.</summary>
 public sealed record RulesetLibrary(EquatableArray<Policy> Versions)
 {
     /// <summary>The rule set of a market that names none, and of what is decided for the whole platform.</summary>
@@ -37,8 +37,11 @@ public sealed record RulesetLibrary(EquatableArray<Policy> Versions)
 
     public static StreamId StreamOf(string name) => StreamId.Of("ruleset", name);
 
-    /// <summary>The one that was published last.</summary>
-    public Policy? Newest => Versions.Count == 0 ? null : Versions[^1];
+    /// <summary>
+    /// The one with the highest version, whenever it was published: a host that comes with an older one than operators have published must not put new
+    /// markets under it.
+    /// </summary>
+    public Policy? Newest => Versions.MaxBy(policy => System.Version.Parse(policy.Rules.Version.AsSpan(1)));
 
     /// <summary>A version, or the newest where none is named.</summary>
     public Policy? Find(string? version) => version is null ? Newest : Versions.FirstOrDefault(policy => policy.Rules.Version == version);
