@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Globalization;
 using Mbp.Ledger.Merkle;
+using Mbp.Ledger.Postgres.Reading;
 using Npgsql;
 
 namespace Mbp.Ledger.Postgres.Custody;
@@ -17,25 +19,16 @@ public sealed class DeepCheck(RoleConnections connections, IEventStore store, Fu
     // Long enough that a query costs nothing for each event, short enough that a few of them are no memory to speak of.
     private const int Stride = 4_000;
 
-    private const string Events =
-        "SELECT seq_id, stream_id, version, id, type, data, timestamp, NULL::varchar, NULL::varchar, headers FROM mt_events WHERE seq_id > $1 AND seq_id <= $2 ORDER BY seq_id";
-
-    // The first row that reaches the end of the range bounds the walk: nothing says so of first_position, which has no index.
-    private const string Leaves = """
-        SELECT l.first_position, l.last_position, l.leaves, l.hashes, s.salts
-        FROM ledger_leaf l LEFT JOIN ledger_salt s ON s.last_position = l.last_position
-        WHERE l.last_position > $1 AND l.last_position <= coalesce((SELECT min(last_position) FROM ledger_leaf WHERE last_position >= $2), $2)
-        ORDER BY l.last_position
-        """;
-
     private static readonly byte[] NoSalt = new byte[Leaf.SaltSize];
+
+    // A name that no stream has, for an event without one.
+    private static readonly StreamId Nameless = StreamId.Parse("?");
 
     private readonly NpgsqlDataSource _reader = RoleConnections.Pool("mbp_deep_check", connections.Reader, c =>
     {
         c.Options = $"{c.Options} -c jit=off -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off -c enable_hashjoin=off".Trim();
         c.ReadBufferSize = 64 * 1024;
-        c.MaxAutoPrepare = 4;
-        c.AutoPrepareMinUsages = 2;
+        c.NoResetOnClose = true;
     });
 
     private Dictionary<long, Erasure[]> _erasures = [];
@@ -57,7 +50,7 @@ public sealed class DeepCheck(RoleConnections connections, IEventStore store, Fu
         var ranges = Ranges(after, upTo);
         await Parallel.ForEachAsync(
             ranges, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(2, Environment.ProcessorCount), CancellationToken = cancellationToken },
-            async (range, ct) => await InspectAsync(range.After, range.UpTo, await EventsAsync(range.After, range.UpTo, ct).ConfigureAwait(false), ct).ConfigureAwait(false)).ConfigureAwait(false);
+            async (range, ct) => await InspectAsync(range.After, range.UpTo, ct).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
     /// <summary>One page: all events after a position up to another, in order. Any number of threads may be here.</summary>
@@ -88,39 +81,51 @@ public sealed class DeepCheck(RoleConnections connections, IEventStore store, Fu
         }
     }
 
-    private async Task<List<StoredEvent>> EventsAsync(long after, long upTo, CancellationToken cancellationToken)
+    private static string Events(long after, long upTo) => string.Create(
+        CultureInfo.InvariantCulture, $"SELECT seq_id, stream_id, version, id, type, data, timestamp, headers FROM mt_events WHERE seq_id > {after} AND seq_id <= {upTo} ORDER BY seq_id");
+
+    // The first row that reaches the end of the range bounds the walk: nothing says so of first_position, which has no index.
+    private static string Leaves(long after, long upTo) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"""
+         SELECT l.first_position, l.last_position, l.leaves, l.hashes, s.salts
+         FROM ledger_leaf l LEFT JOIN ledger_salt s ON s.last_position = l.last_position
+         WHERE l.last_position > {after} AND l.last_position <= coalesce((SELECT min(last_position) FROM ledger_leaf WHERE last_position >= {upTo}), {upTo})
+         ORDER BY l.last_position
+         """);
+
+    private async Task InspectAsync(long after, long upTo, CancellationToken cancellationToken)
     {
-        var (events, row) = (new List<StoredEvent>((int)(upTo - after)), new EventReader.Row());
-        await using var command = Command(Events, after, upTo);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        using var rows = new CopyOut();
+        await using (var connection = await _reader.OpenConnectionAsync(cancellationToken).ConfigureAwait(false))
         {
-            events.Add(EventReader.Read(reader, row));
+            await rows.FillAsync(connection, Events(after, upTo), cancellationToken).ConfigureAwait(false);
         }
 
-        return events;
-    }
+        var events = new List<StoredEvent>((int)(upTo - after));
+        while (rows.Next())
+        {
+            events.Add(new StoredEvent(
+                rows.Whole(), rows.Name() is { Length: > 0 and <= StreamId.MaxLength } stream ? StreamId.Parse(stream) : Nameless, rows.Whole(), rows.Guid(), rows.Name(), rows.Json(),
+                rows.Time(), CorrelationId: "", CausationId: "", rows.Json()));
+        }
 
-    private NpgsqlCommand Command(string sql, long after, long upTo)
-    {
-        var command = _reader.CreateCommand(sql);
-        command.CommandTimeout = 0;
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = after });
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = upTo });
-        return command;
+        await InspectAsync(after, upTo, events, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Goes through a page; what is wrong with its entries is said at once, and what an erasure might explain is returned.</summary>
     private async Task<List<Suspect>> LookAsync(long after, long upTo, IReadOnlyList<StoredEvent> events, CancellationToken cancellationToken)
     {
-        var page = new Page(after, upTo, events, Report);
-        await using var command = Command(Leaves, after, upTo);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        using var rows = new CopyOut();
+        await using (var connection = await _reader.OpenConnectionAsync(cancellationToken).ConfigureAwait(false))
         {
-            page.Take(
-                reader.GetInt64(0), reader.GetInt64(1), reader.GetFieldValue<byte[]>(2), reader.GetFieldValue<byte[]>(3),
-                reader.IsDBNull(4) ? [] : reader.GetFieldValue<byte[]>(4));
+            await rows.FillAsync(connection, Leaves(after, upTo), cancellationToken).ConfigureAwait(false);
+        }
+
+        var page = new Page(after, upTo, events, Report);
+        while (rows.Next())
+        {
+            page.Take(rows.Whole(), rows.Whole(), rows.Bytes().Span, rows.Bytes().Span, rows.Bytes().Span);
         }
 
         page.End();

@@ -3,9 +3,15 @@ using System.Runtime.InteropServices;
 
 namespace Mbp.Ledger.Log;
 
-/// <summary>The few functions of OpenSSL's libcrypto, from version 1.1.1 on, that make and check Ed25519 signatures; the runtime has none of its own.</summary>
+/// <summary>
+/// The few functions of OpenSSL's libcrypto, from version 1.1.1 on, that make and check Ed25519 signatures, which the runtime has none of, and that hash
+/// a short text, which takes the runtime several times as long.
+/// </summary>
 internal static partial class LibCrypto
 {
+    /// <summary>The bytes of a SHA256_CTX: 112 in every version that has been.</summary>
+    public const int Sha256Context = 128;
+
     /// <summary>EVP_PKEY_ED25519.</summary>
     public const int Ed25519 = 1087;
 
@@ -18,6 +24,9 @@ internal static partial class LibCrypto
 
     /// <summary>Whether the machine has the library, with Ed25519 in it.</summary>
     public static bool IsPresent => Loaded != 0;
+
+    /// <summary>Whether it still has the functions of SHA-256 that a build of OpenSSL may leave out.</summary>
+    public static bool HasSha256 { get; } = Loaded != 0 && NativeLibrary.TryGetExport(Loaded, nameof(SHA256_Init), out _);
 
     public static string Missing => $"no libcrypto with Ed25519 was found (tried {string.Join(", ", Names)}): install OpenSSL 3";
 
@@ -69,6 +78,19 @@ internal static partial class LibCrypto
     [LibraryImport(Library)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static partial void ERR_clear_error();
+
+    // They allocate nothing, look nothing up and return within the time that it takes to tell the collector of a call.
+    [LibraryImport(Library), SuppressGCTransition]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static partial int SHA256_Init(ref byte context);
+
+    [LibraryImport(Library), SuppressGCTransition]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static partial int SHA256_Update(ref byte context, in byte data, nuint length);
+
+    [LibraryImport(Library), SuppressGCTransition]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static partial int SHA256_Final(ref byte hash, ref byte context);
 
     private static nint Load()
     {

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace Mbp.Ledger.Merkle;
 
 /// <summary>
@@ -8,7 +6,7 @@ namespace Mbp.Ledger.Merkle;
 /// </summary>
 internal static class HmacSha256
 {
-    public const int Size = SHA256.HashSizeInBytes;
+    public const int Size = Sha256.Size;
 
     /// <summary>The room that the caller leaves before the message: a block, for the key.</summary>
     public const int Before = 64;
@@ -23,9 +21,9 @@ internal static class HmacSha256
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, Before, nameof(key));
         Pad(key, room[..Before], Inner);
         Span<byte> outer = stackalloc byte[Before + Size];
-        SHA256.HashData(room, outer[Before..]);
+        Sha256.Hash(room, outer[Before..]);
         Pad(key, outer[..Before], Outer);
-        SHA256.HashData(outer, mac);
+        Sha256.Hash(outer, mac);
     }
 
     private static void Pad(ReadOnlySpan<byte> key, Span<byte> block, byte with)
