@@ -28,7 +28,12 @@ internal sealed class ExerciseStage(Uri host, string data, string? postgres) : I
         : throw new EnvironmentException($"{host} has no test clock: start it with --ephemeral --test-clock."));
 
     /// <summary>Sets the clock to an instant; every tick up to it is judged when this returns.</summary>
-    public async Task SetAsync(Instant to, CancellationToken cancellationToken) => Must(await PostAsync("/v2/test/clock", new { to = InstantPattern.ExtendedIso.Format(to) }, cancellationToken).ConfigureAwait(false));
+    public async Task SetAsync(Instant to, CancellationToken cancellationToken)
+    {
+        // Time goes on by itself: it may be there already.
+        var now = await NowAsync(cancellationToken).ConfigureAwait(false);
+        Must(await PostAsync("/v2/test/clock", new { to = InstantPattern.ExtendedIso.Format(Instant.Max(to, now + Duration.FromMilliseconds(100))) }, cancellationToken).ConfigureAwait(false));
+    }
 
     /// <summary>Goes on, a tick at a time, until something is so or an instant has come.</summary>
     public async Task<bool> UntilAsync(Instant end, Func<Task<bool>> isSo, CancellationToken cancellationToken)

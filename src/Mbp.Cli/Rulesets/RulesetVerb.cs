@@ -110,7 +110,7 @@ internal static class RulesetVerb
 
     private static Command Sign()
     {
-        var (file, host, postgres) = (File1(), new HostConnection(), AnchorVerb.Postgres());
+        var (file, host, postgres) = (File1(), new HostConnection(), LedgerOptions.Postgres());
         var sign = new Command("sign", "Signs a rule set's checksum with the key of the public log, and writes FILE.sig.") { file, postgres };
         host.AddTo(sign);
         sign.SetAction(async (parsed, cancellationToken) =>

@@ -15,7 +15,7 @@ internal static class VerifyVerb
 {
     public static Command Create()
     {
-        var (json, host, postgres) = (RulesetVerb.Json(), new HostConnection(), AnchorVerb.Postgres());
+        var (json, host, postgres) = (RulesetVerb.Json(), new HostConnection(), LedgerOptions.Postgres());
         var verify = new Command("verify", "Decides every decision of the ledger that names its rule set again, and compares the events byte by byte.") { postgres, json };
         host.AddTo(verify);
         verify.SetAction(async (parsed, cancellationToken) =>

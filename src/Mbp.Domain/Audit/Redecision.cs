@@ -45,6 +45,8 @@ internal static class Redecision
                 "watcher" when recorded.Data is BurnReported e =>
                     SloDecider.Decide(new ReportBurn(e.WindowEnd, e.BurnRate, e.At), states.Slo, states.Rulesets(RulesetLibrary.DefaultName)).On(SloPolicy.Stream),
                 "abuse" => OfAbuse(new MarketId(stream.Key), recorded.Data, states),
+                // A clawback may open the insurance account: that is the moderator's decision, and no command of an account.
+                "account" when recorded.Data is AccountOpened && command.Any(r => r.Data is AbuseEvent) => (Decision<StreamEvent>?)null,
                 "account" => OfAccount(new AccountId(stream.Key), recorded.Data, states),
                 "custody" => OfCustody(recorded.Data, states),
                 _ => (Decision<StreamEvent>?)null,
@@ -98,7 +100,7 @@ internal static class Redecision
             LiquidityRemoved e => Trade(new RemoveLiquidity(id, e.Account, e.LpShares, e.At)),
             // The other side of what the anti-abuse rules or a moderator did.
             MarketHalted { Rule: HaltRule.Abuse or HaltRule.Moderation } => (Decision<StreamEvent>?)null,
-            MarketResumed { Tick: null } when written.Any(r => r.Data is ModerationUndone) => null,
+            MarketResumed { Tick: null } when written.Any(r => r.Data is ModerationUndone) => (Decision<StreamEvent>?)null,
             MarketHalted { Rule: HaltRule.Sla } e => MarketDecider.Freeze(new FreezeOverdue(e.At), before.Market, before.Resolution).Under(before.Market.Policy()?.Hash).On(id.Stream),
             MarketHalted { Tick: { } tick } e => Judge(tick, e.At),
             MarketHaltEased e => Judge(e.Tick, e.At),
@@ -139,7 +141,7 @@ internal static class Redecision
             ModerationApplied e => Moderated(new Moderate(id, e.Measure, e.Reason, e.By[0], e.At), e.Measure),
             ModerationUndone e => Changed(e.Number, ModerationChange.Undo, e.Reason, e.By, e.At),
             ModerationRedone e => Changed(e.Number, ModerationChange.Redo, e.Reason, e.By, e.At),
-            _ => null,
+            _ => (Decision<StreamEvent>?)null,
         };
 
         Decision<StreamEvent>? Changed(int number, ModerationChange change, string reason, EquatableArray<string> by, Instant at) => before.Moderation.Find(number) is not { } one

@@ -31,7 +31,7 @@ internal static class LedgerReading
             }
         }
 
-        Assert.True(audit.Report.Holds, string.Join("\n", audit.Report.Faults));
+        Assert.True(audit.Report.Holds, string.Join("\n", audit.Report.Faults.Select(fault => $"{fault} {ledger[(int)fault.Position - 1].Stored.Type}")));
         Assert.All(lookedAt, check => Assert.True(audit.Report.CountOf(check) > 0, $"{check} was never looked at."));
         return audit;
     }

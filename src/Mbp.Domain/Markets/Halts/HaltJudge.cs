@@ -42,7 +42,8 @@ public static class HaltJudge
     {
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentNullException.ThrowIfNull(track);
-        if (rules.Halts is not { } halts)
+        // A tick before the first quote has no price to judge.
+        if (rules.Halts is not { } halts || track.First is not { } first || tick < first)
         {
             return null;
         }
