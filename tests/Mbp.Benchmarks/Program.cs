@@ -7,6 +7,7 @@ using Mbp.Benchmarks.Naive;
 using Mbp.Benchmarks.Rebuild;
 using Mbp.Benchmarks.Read;
 using Mbp.Benchmarks.Page;
+using Mbp.Benchmarks.Protect;
 using Mbp.Benchmarks.Restart;
 using Mbp.Benchmarks.Soak;
 using Mbp.Benchmarks.Stream;
@@ -33,6 +34,8 @@ internal static class Program
         lag     [--rate 2000] [--seconds 30]
                                     how long after its answer a trade is in every table
         anchor  [--seconds 30]      the product with and without its public log, in turns; how soon a trade is provable; the deep check
+        protect [--seconds 30] [--markets 10000]
+                                    trades with every rule on and without any, in turns; honest traders beside a hostile one; the ticks of many markets
         page    [--reads 1000] [--trades 500] [--seconds 30]
                                     markets' whole pages at a fixed rate while trades go in
         restart [--events 1000000] [--data DIR]
@@ -69,6 +72,11 @@ internal static class Program
                 var anchor = options.Number("seconds", otherwise: 30, least: 1);
                 options.Complete();
                 return Print(await AnchorBenchmark.RunAsync(anchor).ConfigureAwait(false));
+
+            case "protect":
+                var (protect, ticked) = (options.Number("seconds", otherwise: 30, least: 1), (int)options.Number("markets", otherwise: 10_000, least: 0));
+                options.Complete();
+                return Print(await ProtectBenchmark.RunAsync(protect, ticked).ConfigureAwait(false));
 
             case "soak":
                 var soak = new SoakBenchmark(

@@ -102,9 +102,9 @@ internal static class Exports
         await export.WriteAsync(ExportPaths.VerifierKeys, $"{key.Vkey} 0 -\n", default);
         await export.WriteAsync(ExportPaths.MarketIndex, MarketIndex.Format(scopes.Settled), default);
         await export.WriteAsync("anchors/1-test-1", "a receipt that only its issuer can check", default);
-        foreach (var rules in new[] { Rulesets.Default, Rulesets.Replay })
+        foreach (var policy in scopes.Policies)
         {
-            await export.WriteAsync(ExportPaths.Ruleset(rules.Name), JsonSerializer.SerializeToUtf8Bytes(RulesetFile.Of(rules), LedgerJson.Options), default);
+            await export.WriteAsync(ExportPaths.Ruleset(policy.Rules.Name, policy.Hash), JsonSerializer.SerializeToUtf8Bytes(RulesetFile.Of(policy), LedgerJson.Options), default);
         }
 
         await export.SealAsync(default);

@@ -49,7 +49,7 @@ public static class RiskRules
     }
 
     /// <summary>How many trades an account may make in a minute.</summary>
-    public static int? TradesPerMinute(RiskCaps? caps, bool slow) => caps?.MaxTradesPerMinute is { } limit ? slow ? limit / 2 : limit : null;
+    public static int? TradesPerMinute(RiskCaps? caps, bool slow) => caps?.MaxTradesPerMinute is { } limit ? slow ? Math.Max(1, limit / 2) : limit : null;
 
     private static Rejection? Exposure(TradeExecuted trade, RiskCaps? caps, Pool pool)
     {

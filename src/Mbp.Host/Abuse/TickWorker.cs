@@ -4,6 +4,7 @@ using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Trading;
 using Mbp.Host.Platform;
+using Mbp.Ledger.Reading;
 using Mbp.Ledger.Writing;
 using NodaTime;
 
@@ -14,7 +15,7 @@ namespace Mbp.Host.Abuse;
 /// Which ticks are due follows from the clock, and what a tick gives follows from the ledger, so ticks that were missed are judged in order when the
 /// host is back, and a tick that was judged before changes nothing.
 /// </summary>
-internal sealed class TickWorker(LedgerWriter writer, LiveLedger live, RefusalMeter refusals, IClock clock, ILogger<TickWorker> log) : BackgroundService
+internal sealed class TickWorker(LedgerWriter writer, EventFeed feed, LiveLedger live, RefusalMeter refusals, IClock clock, ILogger<TickWorker> log) : BackgroundService
 {
     private const int InFlight = 256;
 
@@ -24,8 +25,10 @@ internal sealed class TickWorker(LedgerWriter writer, LiveLedger live, RefusalMe
     /// <summary>The averages have met the price by then, and no rule has anything to say until the next quote.</summary>
     private static readonly Duration Restless = Duration.FromMinutes(15);
 
-    /// <summary>After a longer absence, only the newest ticks can be told from the prices that are kept; the older ones saw a price that stood still.</summary>
-    private static readonly Duration LongestCatchUp = Duration.FromMinutes(10);
+    /// <summary>So far back a tick can be told from the prices that are kept (<see cref="PriceTrack"/>); those before saw a price that stood still.</summary>
+    private static readonly Duration LongestCatchUp = Duration.FromMinutes(5);
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     private Instant? _judged;
 
@@ -59,7 +62,9 @@ internal sealed class TickWorker(LedgerWriter writer, LiveLedger live, RefusalMe
         using var span = Telemetry.Source.StartActivity("abuse.detect");
         try
         {
-            foreach (var some in Steps(tick).Chunk(InFlight))
+            // Which markets are restless is asked of the view: it must have seen every quote up to the tick.
+            var view = await SeenAsync(cancellationToken).ConfigureAwait(false);
+            foreach (var some in Steps(view, tick).Chunk(InFlight))
             {
                 await Task.WhenAll(some.Select(step => StepAsync(step, cancellationToken))).ConfigureAwait(false);
             }
@@ -70,9 +75,22 @@ internal sealed class TickWorker(LedgerWriter writer, LiveLedger live, RefusalMe
         }
     }
 
-    private IEnumerable<(string Market, Operation Operation)> Steps(Instant tick)
+    private async Task<LedgerView> SeenAsync(CancellationToken cancellationToken)
     {
-        foreach (var view in live.Current.Markets.Values)
+        try
+        {
+            return await live.AtLeastAsync(feed.Head, Patience, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ReadBehindException)
+        {
+            // Whoever is overlooked is looked at in 30 seconds.
+            return live.Current;
+        }
+    }
+
+    private IEnumerable<(string Market, Operation Operation)> Steps(LedgerView ledger, Instant tick)
+    {
+        foreach (var view in ledger.Markets.Values)
         {
             if (IsRestless(view, tick))
             {

@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using Mbp.Benchmarks.Load;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Ledger.Postgres;
+using Mbp.Ledger.Postgres.Log;
 
 namespace Mbp.Benchmarks.Systems;
 
@@ -49,11 +51,23 @@ internal sealed class TradingSystem : IAsyncDisposable
             await PostAsync("/v2/accounts", new { id }).ConfigureAwait(false);
             await PostAsync($"/v2/accounts/{id}/credits", new { amount = Text(Place.Funds), reason = "benchmark" }).ConfigureAwait(false);
         }).ConfigureAwait(false);
-        await EachAsync(markets, number => PostAsync("/v2/markets", new
-        {
-            id = Place.Market(number), template = "TPL-YESNO-01", question = $"Is benchmark market {number} fast?", account = Place.Opener(number),
-            liquidity = Text(Place.Liquidity), probability = "0.5", ruleset = "replay",
-        })).ConfigureAwait(false);
+        await CreateMarketsAsync(new MarketRange(0, markets), "replay").ConfigureAwait(false);
+    }
+
+    /// <summary>Markets under a rule set; the accounts are there already.</summary>
+    public Task CreateMarketsAsync(MarketRange markets, string ruleset) => EachAsync(markets.Count, number => PostAsync("/v2/markets", new
+    {
+        id = Place.Market(markets.First + number), template = "TPL-YESNO-01", question = $"Is benchmark market {markets.First + number} fast?",
+        account = Place.Opener(markets.First + number), liquidity = Text(Place.Liquidity), probability = "0.5", ruleset,
+    }));
+
+    /// <summary>Publishes a rule set, signed with the host's own key.</summary>
+    public async Task PublishAsync(string yaml, Policy policy)
+    {
+        await using var log = await PublicLog.TryOpenAsync(Connections, Path.Combine(Data, "log"), CancellationToken.None).ConfigureAwait(false)
+            ?? throw new InvalidOperationException("The host has no public log.");
+        var signer = await log.SignerAsync(CancellationToken.None).ConfigureAwait(false) ?? throw new InvalidOperationException("The host's key is not in its data folder.");
+        await PostAsync("/v2/rulesets", new { yaml, signature = RulesetNote.Of(policy).Sign(signer) }).ConfigureAwait(false);
     }
 
     /// <summary>The database behind it.</summary>

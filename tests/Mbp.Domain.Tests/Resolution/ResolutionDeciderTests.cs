@@ -17,10 +17,10 @@ public sealed class ResolutionDeciderTests
     private static readonly EquatableArray<Price> Yes = [Price.FromUnits(Decimal8.One), default];
 
     private static readonly ResolutionDetermined Determined = new(
-        "YES", Yes, TruthSource.Manual, "urn:proof", ["op-1", "op-2"], Noon + Rulesets.Default.DisputeWindow, Noon);
+        "YES", Yes, TruthSource.Manual, "urn:proof", ["op-1", "op-2"], Noon + Duration.FromMinutes(BuiltInPolicies.Default.Rules.Resolution.DisputeWindowMinutes), Noon);
 
     private static readonly ResolutionStarted Started = new(
-        Rain, TruthSource.Manual, null, Rulesets.Default.Version, Rulesets.Default.Hash, Noon);
+        Rain, TruthSource.Manual, null, BuiltInPolicies.Default.Rules.Version, BuiltInPolicies.Default.Hash, Noon);
 
     private static WhenDecided<ResolutionEvent> When(ResolutionCommand command, Market market, TruthTable? truth = null, Pool? pool = null, params ResolutionEvent[] given) =>
         GivenEvents.When(ResolutionDecider.Decide(command, market, given.Aggregate(MarketResolution.Initial, MarketResolution.Evolve), pool ?? Made().Pool, truth ?? TruthTable.Initial));

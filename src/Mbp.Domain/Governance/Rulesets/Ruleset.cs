@@ -57,7 +57,7 @@ public sealed record ResolutionTimes(int DisputeWindowMinutes, int? SlaHours);
 /// <param name="Kind">For which kind of market.</param>
 /// <param name="MaxExposurePerUser">Cash paid less cash received by an account's trades in the market, fees included, CE$.</param>
 /// <param name="MaxOpenInterest">S - min R, shares.</param>
-/// <param name="MaxTradesPerMinute">Trades of an account in the market in any 60 s; halved, rounded down, while the market is in slow mode.</param>
+/// <param name="MaxTradesPerMinute">Trades of an account in the market in any 60 s; halved, rounded down but at least 1, while the market is in slow mode.</param>
 public sealed record RiskCaps(MarketKind Kind, Credits? MaxExposurePerUser, Shares? MaxOpenInterest, int? MaxTradesPerMinute);
 
 /// <param name="Divergence">R1; null = off.</param>
