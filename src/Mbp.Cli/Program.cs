@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Mbp.Cli.Abuse;
 using Mbp.Cli.Anchoring;
 using Mbp.Cli.Auditing;
 using Mbp.Cli.Benchmarking;
@@ -17,7 +18,7 @@ const int Usage = 2;
 var root = new RootCommand("Operates MBP.")
 {
     MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), AnchorVerb.Create(), KeysVerb.Create(),
-    EraseVerb.Create(), WitnessVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
+    EraseVerb.Create(), WitnessVerb.Create(), AbuseVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
 };
 var parsed = root.Parse(args);
 try
