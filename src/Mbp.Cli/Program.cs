@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Mbp.Cli.Abuse;
 using Mbp.Cli.Anchoring;
 using Mbp.Cli.Auditing;
 using Mbp.Cli.Benchmarking;
@@ -19,7 +20,7 @@ const int Usage = 2;
 var root = new RootCommand("Operates MBP.")
 {
     MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), AnchorVerb.Create(), KeysVerb.Create(),
-    EraseVerb.Create(), WitnessVerb.Create(), ProjectionsVerb.Create(), RulesetVerb.Create(), ExerciseVerb.Create(), BenchVerb.Create(),
+    EraseVerb.Create(), WitnessVerb.Create(), RulesetVerb.Create(), AbuseVerb.Create(), ExerciseVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
 };
 var parsed = root.Parse(args);
 try

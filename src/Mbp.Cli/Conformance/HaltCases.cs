@@ -31,7 +31,7 @@ internal static class HaltCases
             ["log"] = new JsonArray([.. changes.Select(change => new JsonObject
             {
                 ["t"] = Given.Json(change.Tick.ToUnixTimeMilliseconds()),
-                ["level"] = Given.Json((long)change.Step.To),
+                ["level"] = Given.Json((long)change.To),
             })]),
         };
     }

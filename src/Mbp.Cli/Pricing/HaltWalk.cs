@@ -7,23 +7,29 @@ using NodaTime;
 namespace Mbp.Cli.Pricing;
 
 /// <summary>A change of level.</summary>
-internal sealed record HaltChange(Instant Tick, HaltLevel From, HaltStep Step);
+/// <param name="Tick">When.</param>
+/// <param name="From">The level before.</param>
+/// <param name="To">The level after.</param>
+/// <param name="Step">What the rules call for; null: a person ended a freeze that they held.</param>
+internal sealed record HaltChange(Instant Tick, HaltLevel From, HaltLevel To, HaltStep? Step);
 
 /// <summary>
 /// The halt rules over a series of prices: what a market would have done under a rule set. The rules are the domain's own
 /// (<see cref="HaltJudge"/>); here stand only the order of quotes and ticks (spec D13) and the ledger's part, the history of halts.
 /// </summary>
-internal sealed class HaltWalk(Ruleset rules)
+/// <param name="rules">The rule set.</param>
+/// <param name="personAfter">When a person resumes a market that the rules hold; null = never.</param>
+internal sealed class HaltWalk(Ruleset rules, Duration? personAfter = null)
 {
     // Beyond this, every window that a rule looks at has one price, and a market without a halt has nothing to judge.
     private static readonly Duration Still = HaltJudge.Window * 4;
 
     private PriceTrack _track = PriceTrack.Empty;
 
-    public HaltStanding Standing { get; private set; } = new(HaltLevel.None, Instant.MinValue, HaltLevel.None, HaltHistory.None);
+    private HaltStanding _standing = new(HaltLevel.None, Instant.MinValue, HaltLevel.None, HaltHistory.None);
 
-    /// <summary>Quotes that a freeze has kept from coming to be.</summary>
-    public int Refused { get; private set; }
+    /// <summary>The quotes that came while the market was frozen, and so did not come to be.</summary>
+    public List<Instant> Refused { get; } = [];
 
     /// <summary>Every change of level at the ticks from one instant to another, both included.</summary>
     /// <param name="quotes">In time order; of several at one instant the last holds.</param>
@@ -44,7 +50,7 @@ internal sealed class HaltWalk(Ruleset rules)
                 yield return change;
             }
 
-            if (Standing.Level == HaltLevel.None && tick - _track.Last > Still)
+            if (_standing.Level == HaltLevel.None && tick - _track.Last > Still)
             {
                 // A market may rest for weeks.
                 var until = next < quotes.Count ? quotes[next].At : to;
@@ -56,9 +62,9 @@ internal sealed class HaltWalk(Ruleset rules)
 
     private void Quote(Price price, Instant at)
     {
-        if (Standing.Level == HaltLevel.Hard)
+        if (_standing.Level == HaltLevel.Hard)
         {
-            Refused++;
+            Refused.Add(at);
         }
         else
         {
@@ -68,13 +74,18 @@ internal sealed class HaltWalk(Ruleset rules)
 
     private HaltChange? Judge(Instant tick)
     {
-        if (HaltJudge.At(tick, rules, Standing, _track, outcomes: 1, shallow: null) is not { } step)
+        if (_standing is { Level: HaltLevel.Hard, HeldAt: HaltLevel.Hard } && tick - _standing.Since >= personAfter)
         {
-            return null;
+            return Change(tick, HaltLevel.None, HaltLevel.None, null);
         }
 
-        var before = Standing.Level;
-        Standing = new HaltStanding(step.To, tick, step.HeldAt, Standing.History.After(before, step.To, tick));
-        return new HaltChange(tick, before, step);
+        return HaltJudge.At(tick, rules, _standing, _track, outcomes: 1, shallow: null) is { } step ? Change(tick, step.To, step.HeldAt, step) : null;
+    }
+
+    private HaltChange Change(Instant tick, HaltLevel to, HaltLevel heldAt, HaltStep? step)
+    {
+        var from = _standing.Level;
+        _standing = new HaltStanding(to, tick, heldAt, _standing.History.After(from, to, tick));
+        return new HaltChange(tick, from, to, step);
     }
 }

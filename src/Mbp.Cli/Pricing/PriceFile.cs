@@ -20,29 +20,42 @@ internal static class PriceFile
     {
         using var csv = CsvFile.Open(file);
         CsvFile.Require(csv, file, "ts", "price");
-        var byMarket = CsvFile.Has(csv, "market_id");
-        if (byMarket && selection.Market is null)
-        {
-            throw new EnvironmentException($"{file} holds several markets: name one with --market.");
-        }
+        return CsvFile.Has(csv, "market_id") && selection.Market is null
+            ? throw new EnvironmentException($"{file} holds several markets: name one with --market.")
+            : Read(csv, file, selection).Values.Single();
+    }
 
+    /// <summary>A series for each market in the file, in the order of their ids; one without a name if the file has no markets.</summary>
+    public static SortedDictionary<string, PriceSeries> ReadAll(string file, PriceSelection selection)
+    {
+        using var csv = CsvFile.Open(file);
+        CsvFile.Require(csv, file, "ts", "price");
+        return Read(csv, file, selection);
+    }
+
+    private static SortedDictionary<string, PriceSeries> Read(CsvReader csv, string file, PriceSelection selection)
+    {
         if (selection.Market is not null)
         {
             CsvFile.Require(csv, file, "market_id");
         }
 
-        var outcome = selection.AsIs || !CsvFile.Has(csv, "outcome") ? null : selection.Outcome ?? FirstOutcome(selection, file);
-        var quotes = new List<(Instant At, ExactDecimal Price)>();
+        var (byMarket, meant) = (CsvFile.Has(csv, "market_id"), selection.AsIs || !CsvFile.Has(csv, "outcome") ? null : MeantOutcomes(selection, file));
+        var quotes = new SortedDictionary<string, List<(Instant At, ExactDecimal Price)>>(StringComparer.Ordinal);
         while (csv.Read())
         {
-            if (selection.Market is null || csv.GetString("market_id") == selection.Market)
+            var market = byMarket ? csv.GetString("market_id") : "";
+            if (selection.Market is null || market == selection.Market)
             {
                 var price = Price(csv, file);
-                quotes.Add((At(csv, file, "ts"), outcome is null || csv.GetString("outcome") == outcome ? price : price.Complement()));
+                var series = quotes.TryGetValue(market, out var known) ? known : quotes[market] = [];
+                series.Add((At(csv, file, "ts"), meant is null || csv.GetString("outcome") == meant(market) ? price : price.Complement()));
             }
         }
 
-        return quotes.Count > 0 ? new PriceSeries(quotes) : throw new EnvironmentException($"{file} has no such prices.");
+        return quotes.Count > 0
+            ? new SortedDictionary<string, PriceSeries>(quotes.ToDictionary(pair => pair.Key, pair => new PriceSeries(pair.Value)), StringComparer.Ordinal)
+            : throw new EnvironmentException($"{file} has no such prices.");
     }
 
     public static Instant At(CsvReader csv, string file, string column)
@@ -65,8 +78,14 @@ internal static class PriceFile
         }
     }
 
-    private static string FirstOutcome(PriceSelection selection, string file)
+    /// <summary>For each market the outcome whose price is meant.</summary>
+    private static Func<string, string> MeantOutcomes(PriceSelection selection, string file)
     {
+        if (selection.Outcome is { } outcome)
+        {
+            return _ => outcome;
+        }
+
         if (selection.MarketsFile is null)
         {
             throw new EnvironmentException($"{file} has trades of several outcomes: say which price is meant with --markets FILE, --outcome NAME or --as-is.");
@@ -74,14 +93,12 @@ internal static class PriceFile
 
         using var csv = CsvFile.Open(selection.MarketsFile);
         CsvFile.Require(csv, selection.MarketsFile, "market_id", "outcome_a");
+        var first = new Dictionary<string, string>(StringComparer.Ordinal);
         while (csv.Read())
         {
-            if (csv.GetString("market_id") == selection.Market)
-            {
-                return csv.GetString("outcome_a");
-            }
+            first.TryAdd(csv.GetString("market_id"), csv.GetString("outcome_a"));
         }
 
-        throw new EnvironmentException($"{selection.MarketsFile} does not have the market '{selection.Market}'.");
+        return market => first.GetValueOrDefault(market) ?? throw new EnvironmentException($"{selection.MarketsFile} does not have the market '{market}'.");
     }
 }

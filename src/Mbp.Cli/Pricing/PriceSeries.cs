@@ -1,4 +1,5 @@
 using System.Numerics;
+using Mbp.Domain.Units;
 using NodaTime;
 
 namespace Mbp.Cli.Pricing;
@@ -9,6 +10,8 @@ namespace Mbp.Cli.Pricing;
 /// </summary>
 internal sealed class PriceSeries
 {
+    private const int MostDecimals = 8;
+
     private readonly long[] _times;
     private readonly BigInteger[] _prices;
     private readonly BigInteger[] _sums;
@@ -32,6 +35,28 @@ internal sealed class PriceSeries
     public Instant First => Instant.FromUnixTimeTicks(_times[0]);
 
     public Instant Last => Instant.FromUnixTimeTicks(_times[^1]);
+
+    /// <summary>Whether any price is below zero.</summary>
+    public bool IsNegative => _prices.Any(price => price.Sign < 0);
+
+    /// <summary>
+    /// The quotes in units of the ledger's prices, which have 8 decimals: rounded down, and where the integral of the squares would outgrow 128
+    /// bits up to <paramref name="end"/> with fewer decimals. The rules on halts compare a price with its own average, so the unit does not matter.
+    /// </summary>
+    public (IReadOnlyList<(Instant At, Price Price)> Quotes, int Decimals) InUnits(Instant end)
+    {
+        var (top, span) = (_prices.Max(), new BigInteger(Math.Max(end.ToUnixTimeTicks(), _times[^1]) - _times[0] + 1));
+        var decimals = MostDecimals;
+        while (Unit(top, decimals) > Decimal8.Max || BigInteger.Pow(Unit(top, decimals), 2) * span > (BigInteger)Int128.MaxValue)
+        {
+            decimals--;
+        }
+
+        return ([.. _times.Zip(_prices, (time, price) => (Instant.FromUnixTimeTicks(time), new Price((long)Unit(price, decimals))))], decimals);
+    }
+
+    private BigInteger Unit(BigInteger price, int decimals) =>
+        decimals >= Scale ? price * BigInteger.Pow(10, decimals - Scale) : price / BigInteger.Pow(10, Scale - decimals);
 
     /// <summary>The window that ends at <paramref name="at"/>, which is not before the first quote.</summary>
     public PriceWindow Window(Instant at, Duration length)

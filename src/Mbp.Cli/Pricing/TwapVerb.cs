@@ -1,6 +1,7 @@
 using Mbp.Cli.Files;
 using System.CommandLine;
 using System.Globalization;
+using Mbp.Cli.Policies;
 using CsvHelper;
 using NodaTime;
 using NodaTime.Text;
@@ -46,13 +47,49 @@ public static class TwapVerb
     {
         var input = new Argument<string>("in") { Description = "A CSV file, also .gz, with columns ts and price, or one that compute wrote." };
         var threshold = new Option<int>("--bps") { Description = "The divergence allowed, in basis points.", DefaultValueFactory = _ => 100 };
-        var command = new Command("freeze-check", "Judges the freeze rule at every 5-minute end. Exit code 1: the market froze.")
+        var ruleset = new Option<string?>("--ruleset")
         {
-            input, threshold, Stream, Market, Markets, Outcome, AsIs, From, To,
+            Description = "Judge by all of the halt rules of a rule set (default, thin-binary, or FILE.yml) at every 30 s, each market of a file of trades by itself, and write a row of totals for each series.",
         };
+        var levels = new Option<string?>("--levels") { Description = "With --ruleset: a CSV file for every change of level, - for the standard output." };
+        var byDay = new Option<bool>("--by-day") { Description = "With --ruleset: also a row for each day (UTC)." };
+        var person = new Option<string?>("--person-after") { Description = "With --ruleset: a person resumes a held market after so long, such as 60m; without it nobody does." };
+        var command = new Command(
+            "freeze-check", "Judges the freeze rule at every 5-minute end, or all rules of a rule set at every 30 s. Exit code 1: a market froze.")
+        {
+            input, threshold, ruleset, levels, byDay, person, Stream, Market, Markets, Outcome, AsIs, From, To,
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(ruleset) is null && (result.GetValue(levels) is not null || result.GetValue(byDay) || result.GetValue(person) is not null))
+            {
+                result.AddError("--levels, --by-day and --person-after need --ruleset.");
+            }
+            else if (result.GetValue(ruleset) is not null && result.GetResult(threshold) is { Implicit: false })
+            {
+                result.AddError("--bps is the rule set's where there is one.");
+            }
+        });
         command.SetAction(parsed => Guarded(parsed, () =>
         {
             var (file, bps, output) = (parsed.GetRequiredValue(input), parsed.GetRequiredValue(threshold), parsed.InvocationConfiguration.Output);
+            if (parsed.GetValue(ruleset) is { } chosen)
+            {
+                var rules = PolicyChoice.Read(chosen);
+                var path = parsed.GetValue(levels);
+                using var written = path is null or "-" ? null : new StreamWriter(path);
+                var check = new LevelCheck(rules.Rules, parsed.GetValue(person) is { } after ? Length(after) : null, At(parsed, From), At(parsed, To));
+                var runs = PriceFile.ReadAll(file, Selection(parsed))
+                    .Select(pair => check.Run(pair.Value, pair.Key.Length == 0 || parsed.GetValue(Stream) is not null ? NameOf(parsed, file) : pair.Key)).ToArray();
+                if (path is not null)
+                {
+                    LevelCheck.WriteChanges(runs, written ?? output);
+                }
+
+                LevelCheck.WriteTotals(runs, parsed.GetValue(byDay), output);
+                return runs.Any(run => run.Froze) ? 1 : 0;
+            }
+
             using var csv = CsvFile.Open(file);
             var samples = CsvFile.Has(csv, "window_min")
                 ? FreezeCheck.Samples(csv, file, bps)

@@ -29,7 +29,7 @@ public static class AbuseTable
             : null);
 
     // As the requirements spell them.
-    private static string Spelled(AbuseKind kind) => kind switch
+    public static string Spelled(AbuseKind kind) => kind switch
     {
         AbuseKind.Burst => "burst",
         AbuseKind.RateLimit => "rate_limit",
@@ -37,7 +37,7 @@ public static class AbuseTable
         _ => throw new InvalidOperationException($"{kind} has no word."),
     };
 
-    private static string Spelled(AbuseAction action) => action switch
+    public static string Spelled(AbuseAction action) => action switch
     {
         AbuseAction.AlertOnly => "alert_only",
         AbuseAction.Limited => "limited",
