@@ -67,7 +67,7 @@ internal static class ActivateVerb
         var run = Guid.CreateVersion7();
         foreach (var market in markets)
         {
-            var answer = await api.PostAsync($"/v2/markets/{Uri.EscapeDataString(market)}/{route}", $"cli:{run:N}:{refused + changed + lines.Count}", body, cancellationToken).ConfigureAwait(false);
+            var answer = await api.PostAsync($"/v2/markets/{Uri.EscapeDataString(market)}/{route}", $"cli:{run:N}:{lines.Count}", body, cancellationToken).ConfigureAwait(false);
             lines.Add(answer.Body);
             refused += answer.IsOk ? 0 : 1;
             changed += answer.IsOk && answer.Body["changed"]?.GetValue<bool>() == true ? 1 : 0;

@@ -23,7 +23,7 @@ internal static class DryRunVerb
 
     public static Command Create()
     {
-        var (file, json, host, postgres) = (RulesetVerb.File1(), RulesetVerb.Json(), new HostConnection(), LedgerOptions.Postgres());
+        var (file, json, host, postgres) = (RulesetVerb.FileArgument(), RulesetVerb.Json(), new HostConnection(), LedgerOptions.Postgres());
         var days = new Option<int>("--days") { Description = "Over so many days up to now.", DefaultValueFactory = _ => 7 };
         var market = new Option<string?>("--market") { Description = "In one market; in all of them if not given." };
         var run = new Command("dry-run", "Decides the last days of the ledger again under a rule set, and reports what would have been different.") { file, days, market, postgres, json };

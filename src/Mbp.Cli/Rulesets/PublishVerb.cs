@@ -11,7 +11,7 @@ internal static class PublishVerb
 {
     public static Command Publish()
     {
-        var (file, json, host) = (RulesetVerb.File1(), RulesetVerb.Json(), new HostConnection());
+        var (file, json, host) = (RulesetVerb.FileArgument(), RulesetVerb.Json(), new HostConnection());
         var publish = new Command("publish", "Gives the running host a signed version of a rule set. No market is decided by it until it is activated there.") { file, json };
         host.AddTo(publish);
         publish.SetAction(async (parsed, cancellationToken) =>

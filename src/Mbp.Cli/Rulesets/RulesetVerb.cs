@@ -36,13 +36,13 @@ internal static class RulesetVerb
     public static async Task<string> TextAsync(string file, CancellationToken cancellationToken) =>
         File.Exists(file) ? await File.ReadAllTextAsync(file, cancellationToken).ConfigureAwait(false) : throw new EnvironmentException($"{file} does not exist.");
 
-    public static Argument<string> File1() => new("file") { Description = "A rule set, such as specs/policies/default/v1.1.0.yml." };
+    public static Argument<string> FileArgument() => new("file") { Description = "A rule set, such as specs/policies/default/v1.1.0.yml." };
 
     public static Option<bool> Json() => new("--json") { Description = "One JSON object." };
 
     private static Command Lint()
     {
-        var (file, json) = (File1(), Json());
+        var (file, json) = (FileArgument(), Json());
         var lint = new Command("lint", "Says everything that is wrong with a rule set, each with its line; its hash, where nothing is.") { file, json };
         lint.SetAction(async (parsed, cancellationToken) =>
         {
@@ -60,7 +60,7 @@ internal static class RulesetVerb
 
     private static Command Hash()
     {
-        var file = File1();
+        var file = FileArgument();
         var text = new Option<bool>("--text") { Description = "Print the text that is hashed instead." };
         var hash = new Command("hash", "The policy hash: SHA-256 of the rule set in its one spelling (RFC 8785).") { file, text };
         hash.SetAction(async (parsed, cancellationToken) =>
@@ -78,7 +78,7 @@ internal static class RulesetVerb
 
     private static Command Test()
     {
-        var (file, json) = (File1(), Json());
+        var (file, json) = (FileArgument(), Json());
         var golden = new Argument<string?>("golden") { Description = "Its cases; vX.Y.Z.golden.yml beside the file if not given.", Arity = ArgumentArity.ZeroOrOne };
         var test = new Command("test", "Decides the golden cases beside a rule set under it, and compares.") { file, golden, json };
         test.SetAction(async (parsed, cancellationToken) =>
@@ -110,7 +110,7 @@ internal static class RulesetVerb
 
     private static Command Sign()
     {
-        var (file, host, postgres) = (File1(), new HostConnection(), LedgerOptions.Postgres());
+        var (file, host, postgres) = (FileArgument(), new HostConnection(), LedgerOptions.Postgres());
         var sign = new Command("sign", "Signs a rule set's checksum with the key of the public log, and writes FILE.sig.") { file, postgres };
         host.AddTo(sign);
         sign.SetAction(async (parsed, cancellationToken) =>
