@@ -1,7 +1,9 @@
 using System.Collections;
 using System.Numerics;
 using System.Reflection;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Units;
+using Mbp.Policies;
 using NodaTime;
 
 namespace Mbp.Architecture.Tests;
@@ -20,9 +22,11 @@ internal static class EventSamples
             _ when plain == typeof(int) => 7,
             _ when plain == typeof(long) => 8L,
             _ when plain == typeof(bool) => true,
+            _ when plain == typeof(Int128) => (Int128)10,
             _ when plain == typeof(Instant) => Instant.FromUtc(2025, 9, 10, 12, 0).PlusTicks(10),
             _ when plain == typeof(Duration) => Duration.FromMinutes(90),
             _ when plain == typeof(BigInteger) => new BigInteger(9),
+            _ when plain == typeof(Policy) => BuiltInPolicies.Replay,
             _ when plain.IsEnum => Enum.GetValues(plain).GetValue(Enum.GetValues(plain).Length - 1),
             _ when plain.IsGenericType && plain.GetGenericTypeDefinition() == typeof(EquatableArray<>) => Array(plain, name),
             _ when plain.GetMethod("FromUnits", BindingFlags.Public | BindingFlags.Static) is { } units => units.Invoke(null, [150_000_000L]),

@@ -75,10 +75,10 @@ public sealed class MarketDeciderTests
     public void A_market_is_made_with_its_pool_in_one_decision()
     {
         var events = Decide(Create(probabilities: [Price.FromUnits(25_000_000), Price.FromUnits(75_000_000)])).Events;
-        Assert.Equal([typeof(MarketCreated), typeof(MarketCreatedTemplate), typeof(AccountDebited), typeof(LiquidityAdded)], events.Select(e => e.Event.GetType()));
-        var opened = (LiquidityAdded)events[3].Event;
+        Assert.Equal([typeof(MarketCreated), typeof(MarketCreatedTemplate), typeof(RulesetActivated), typeof(AccountDebited), typeof(LiquidityAdded)], events.Select(e => e.Event.GetType()));
+        var opened = (LiquidityAdded)events[4].Event;
         Assert.Equal([Price.FromUnits(25_000_000), Price.FromUnits(75_000_000)], opened.Prices);
-        Assert.Equal(new AccountDebited(Ce(10_000), PostingKind.Liquidity, Rain, "add", Noon), events[2].Event);
+        Assert.Equal(new AccountDebited(Ce(10_000), PostingKind.Liquidity, Rain, "add", Noon), events[3].Event);
     }
 
     [Theory]

@@ -4,8 +4,9 @@ using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
+using Mbp.Policies;
 using Mbp.Testing;
-
+using NodaTime;
 using static Mbp.Domain.Tests.Markets.Terms;
 
 namespace Mbp.Domain.Tests.Resolution;

@@ -29,7 +29,7 @@ public sealed class PoolProperties
         Assert.Equal(after.LpSupply.Units, after.Holders.Values.Sum(holder => holder.LpShares.Units));
         Assert.Equal(Decimal8.One, after.Prices.Sum(price => price.Units));
         Assert.Equal(Cpmm.Prices(after.Reserves.AsSpan()), after.Prices);
-        var cash = after.Holders.Values.Sum(holder => holder.ExposureUnits);
+        var cash = after.Holders.Values.Sum(holder => holder.Paid.Units - holder.Received.Units);
         Assert.Equal(cash, after.Locked.Units + after.FeePool.Units);
         Assert.True(after.Holders.Keys.Sum(account => after.ClaimableBy(account).Units) <= after.FeePool.Units);
 
