@@ -37,9 +37,14 @@ public static class TradeDecider
         }
 
         var change = Change(command, pool, Bounds(rules));
-        return change.Rejection is { } refused ? refused
-            : rules is not null && Refusal(command, change.Events, market, rules, pool, flow, moderation, slo) is { } ruled ? ruled
-            : Post(command, change.Events, open);
+        if (change.Rejection is { } refused)
+        {
+            return refused;
+        }
+
+        // Whoever cannot pay is told so, and not which cap it would have passed.
+        var posted = Post(command, change.Events, open);
+        return posted.Rejection is null && rules is not null && Refusal(command, change.Events, market, rules, pool, flow, moderation, slo) is { } ruled ? ruled : posted;
     }
 
     /// <summary>The pool's side of a command, whatever the account holds: also what a quote shows.</summary>

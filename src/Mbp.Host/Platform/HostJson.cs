@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Mbp.Host.Abuse;
 using Mbp.Host.Accounts;
 using Mbp.Host.Anchoring;
 using Mbp.Host.Audit;
@@ -19,10 +20,12 @@ namespace Mbp.Host.Platform;
 /// The bodies of the API, whose readers and writers are made when the host is built: nothing is looked up by reflection when the first request
 /// of a kind comes. A test holds that no route's body is missing here.
 /// </summary>
+[JsonSerializable(typeof(AbuseListResponse))]
 [JsonSerializable(typeof(AccountOpenedResponse))]
 [JsonSerializable(typeof(AccountResponse))]
 [JsonSerializable(typeof(ActivateRulesetRequest))]
 [JsonSerializable(typeof(AuditListResponse))]
+[JsonSerializable(typeof(BurnRequest))]
 [JsonSerializable(typeof(CandleListResponse))]
 [JsonSerializable(typeof(CheckpointResponse))]
 [JsonSerializable(typeof(ConservationResponse))]
@@ -35,6 +38,7 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(ErasureResponse))]
 [JsonSerializable(typeof(EventListResponse))]
 [JsonSerializable(typeof(GrantRequest))]
+[JsonSerializable(typeof(HaltListResponse))]
 [JsonSerializable(typeof(HaltRequest))]
 [JsonSerializable(typeof(HealthResponse))]
 [JsonSerializable(typeof(IssueKeyRequest))]
@@ -53,6 +57,9 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(MarketRulesetChangedResponse))]
 [JsonSerializable(typeof(MarketRulesetResponse))]
 [JsonSerializable(typeof(MarketStateResponse))]
+[JsonSerializable(typeof(ModerationListResponse))]
+[JsonSerializable(typeof(ModerationRequest))]
+[JsonSerializable(typeof(ModerationStateResponse))]
 [JsonSerializable(typeof(OpenAccountRequest))]
 [JsonSerializable(typeof(OpenEpochRequest))]
 [JsonSerializable(typeof(PositionResponse))]
@@ -63,6 +70,7 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(QualityResponse))]
 [JsonSerializable(typeof(QuoteResponse))]
 [JsonSerializable(typeof(ReasonRequest))]
+[JsonSerializable(typeof(ReasonedRequest))]
 [JsonSerializable(typeof(ResolutionListResponse))]
 [JsonSerializable(typeof(ResolutionResponse))]
 [JsonSerializable(typeof(ResolutionStateResponse))]
@@ -70,6 +78,7 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(RulesetListResponse))]
 [JsonSerializable(typeof(RulesetPublishedResponse))]
 [JsonSerializable(typeof(RulesetResponse))]
+[JsonSerializable(typeof(SloResponse))]
 [JsonSerializable(typeof(StatementResponse))]
 [JsonSerializable(typeof(StatusResponse))]
 [JsonSerializable(typeof(TemplateListResponse))]

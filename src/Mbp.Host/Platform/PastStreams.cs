@@ -32,13 +32,15 @@ internal sealed class PastStreams(IEventStore store, EventCatalog catalog)
 
         var quotes = await FoldAsync(id.Quotes, position, cancellationToken).ConfigureAwait(false);
         var resolution = await FoldAsync(id.Resolution, position, cancellationToken).ConfigureAwait(false);
+        var abuse = await FoldAsync(id.Abuse, position, cancellationToken).ConfigureAwait(false);
         return market with
         {
             Twap = quotes.Twap,
+            Moderation = abuse.Moderation,
             Resolution = resolution.Resolution,
             Settlement = resolution.Settlement,
             ResolutionVersion = resolution.ResolutionVersion,
-            Position = Math.Max(market.Position, Math.Max(quotes.Position, resolution.Position)),
+            Position = Math.Max(Math.Max(market.Position, abuse.Position), Math.Max(quotes.Position, resolution.Position)),
         };
     }
 
