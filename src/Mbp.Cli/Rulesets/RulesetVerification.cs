@@ -92,10 +92,11 @@ internal sealed class RulesetVerification
     public void Finish()
     {
         Digest = Convert.ToHexStringLower(_digest.GetHashAndReset());
-        foreach (var fault in Audit.Report.Faults.Where(fault => fault.Check is Check.Decision or Check.PolicyHash))
-        {
-            Fail(fault.Position, fault.What);
-        }
+        // The audit has more to say of where the two differ.
+        var worded = Audit.Report.Faults.Where(fault => fault.Check is Check.Decision or Check.PolicyHash).ToList();
+        _faults.RemoveAll(fault => worded.Any(other => other.Position == fault.Position));
+        _faults.AddRange(worded);
+        _faults.Sort((a, b) => a.Position.CompareTo(b.Position));
     }
 
     private void Compare(IReadOnlyList<Recorded> command, Decision<StreamEvent> decision)

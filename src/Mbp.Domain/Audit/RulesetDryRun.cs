@@ -53,7 +53,11 @@ public sealed class RulesetDryRun(Policy candidate, Instant from, MarketId? only
             {
                 Compare(new MarketId(recorded.Stream.Key), recorded, created);
             }
+        }
 
+        // Only now: a trade is decided over the account as it was before it paid.
+        foreach (var recorded in command)
+        {
             States.Apply(recorded.Stream, recorded.Data);
         }
 

@@ -100,9 +100,9 @@ internal sealed class DemoWorker(LedgerWriter writer, LiveLedger live, LedgerSee
         if (resolve)
         {
             await SendAsync($"close:{id}", MarketEndpoints.Close(id, "end of the demo history"), cancellationToken).ConfigureAwait(false);
-            await SendAsync($"start:{id}", Step(at => new StartResolution(id, "demo-1", at)), cancellationToken).ConfigureAwait(false);
-            await SendAsync($"manual:{id}", Step(at => new ProposeManually(id, market.Result, "urn:demo:replication-project", "demo-1", at)), cancellationToken).ConfigureAwait(false);
-            await SendAsync($"approve:{id}", Step(at => new ApproveManually(id, "demo-2", at)), cancellationToken).ConfigureAwait(false);
+            await SendAsync($"start:{id}", Step(at => new StartResolution(id, "demo-1", at)), "demo-1", cancellationToken).ConfigureAwait(false);
+            await SendAsync($"manual:{id}", Step(at => new ProposeManually(id, market.Result, "urn:demo:replication-project", "demo-1", at)), "demo-1", cancellationToken).ConfigureAwait(false);
+            await SendAsync($"approve:{id}", Step(at => new ApproveManually(id, "demo-2", at)), "demo-2", cancellationToken).ConfigureAwait(false);
         }
 
         return accepted;
@@ -113,9 +113,12 @@ internal sealed class DemoWorker(LedgerWriter writer, LiveLedger live, LedgerSee
     private static CreateMarket Create(MarketId id, string question, Instant at) => new(
         id, question, new AccountId(House), Liquidity, [], ClosesAt: null, new Dictionary<string, string>(), RulesetLibrary.ReplayName, at);
 
-    private Task<CommandOutcome> SendAsync(string step, Operation operation, CancellationToken cancellationToken) => writer.SubmitAsync(
+    private Task<CommandOutcome> SendAsync(string step, Operation operation, CancellationToken cancellationToken) => SendAsync(step, operation, "worker:demo", cancellationToken);
+
+    // Who decides a value is in the event and in its header: the replay takes the one from the other.
+    private Task<CommandOutcome> SendAsync(string step, Operation operation, string actor, CancellationToken cancellationToken) => writer.SubmitAsync(
         operation,
-        CommandContext.ForWorker("demo") with { Key = new CommandKey("worker:demo", step), Hash = SHA256.HashData(Encoding.UTF8.GetBytes(step)) },
+        CommandContext.ForWorker("demo") with { Actor = actor, Key = new CommandKey("worker:demo", step), Hash = SHA256.HashData(Encoding.UTF8.GetBytes(step)) },
         cancellationToken);
 
     private static DemoHistory Read()

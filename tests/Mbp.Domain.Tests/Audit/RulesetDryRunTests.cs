@@ -44,6 +44,14 @@ public sealed class RulesetDryRunTests
     }
 
     [Fact]
+    public void A_trade_is_decided_over_the_account_as_it_was_before_it()
+    {
+        Open(Replay);
+        Buy(1_000_000, 60);
+        Assert.Empty(Run(Replay, from: 0, until: 61).Refused);
+    }
+
+    [Fact]
     public void What_was_before_is_folded_and_not_compared()
     {
         Open(Replay);
