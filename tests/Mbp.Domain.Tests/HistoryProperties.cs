@@ -129,6 +129,7 @@ public sealed class HistoryProperties
             foreach (var id in Ids)
             {
                 var m = _markets[id];
+                m.CheckSnapshots();
                 _now += Duration.FromHours(3);
                 Commit(MarketDecider.Close(new CloseMarket("c", _now), m.Market, m.History).On(id.Stream));
                 Resolve(id, new StartResolution(id, "op-0", _now));
@@ -285,6 +286,19 @@ public sealed class HistoryProperties
         public FlagLog Flags { get; private set; } = FlagLog.Fold.Initial;
 
         public Moderation Moderation { get; private set; } = Moderation.None;
+
+        /// <summary>A state that a snapshot does not bring back would stop its market at the next start.</summary>
+        public void CheckSnapshots()
+        {
+            Check(Market.Fold, Market);
+            Check(Pool.Fold, Pool);
+            Check(PriceFolds.Track, Track);
+            Check(TradeFlow.Fold, Flow);
+            Check(FlagLog.Fold, Flags);
+            Check(Moderation.Fold, Moderation);
+
+            static void Check(IFold fold, object state) => Assert.Equal(fold.Save(state), fold.Save(fold.Load(fold.Save(state))));
+        }
 
         public void Apply(object @event)
         {

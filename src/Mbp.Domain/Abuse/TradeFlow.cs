@@ -39,7 +39,7 @@ public sealed record TradeFlow(
     private static readonly Duration PruneEvery = Duration.FromMinutes(1);
 
     public static TradeFlow Initial { get; } = new(
-        MarketKind.Binary, new MarketRules(null, []), ImmutableDictionary<AccountId, AccountFlow>.Empty, Instant.MinValue, TickCounts.None, [], 0, 0);
+        MarketKind.Binary, new MarketRules(null, []), ImmutableDictionary<AccountId, AccountFlow>.Empty, NodaConstants.UnixEpoch, TickCounts.None, [], 0, 0);
 
     public static readonly Fold<TradeFlow> Fold = new("trade_flow", 1, Initial, (flow, @event) => flow.After(@event), snapshotEvery: 2_000);
 
@@ -105,7 +105,7 @@ public sealed record TradeFlow(
 /// <param name="Spike">The last time that it moved the price a lot.</param>
 public sealed record AccountFlow(Instant Last, RateWindow Rate, PriceSpike? Spike)
 {
-    public static AccountFlow None { get; } = new(Instant.MinValue, RateWindow.Empty, null);
+    public static AccountFlow None { get; } = new(NodaConstants.UnixEpoch, RateWindow.Empty, null);
 }
 
 /// <summary>A trade that moved an outcome's price a lot.</summary>
@@ -124,7 +124,7 @@ public sealed record TickCounts(Instant? First, Instant Tick, EquatableArray<int
 
     private static readonly Duration Length = Pricing.PriceTrack.TickLength;
 
-    public static TickCounts None { get; } = new(null, Instant.MinValue, []);
+    public static TickCounts None { get; } = new(null, NodaConstants.UnixEpoch, []);
 
     public TickCounts With(Instant at)
     {

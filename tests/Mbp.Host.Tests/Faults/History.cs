@@ -57,7 +57,7 @@ internal sealed record Entry(
         var (entries, prices, outcomes) = (new List<Entry>(), new Dictionary<string, ImmutableArray<string>>(), new Dictionary<string, List<string>>());
         foreach (var recorded in ledger)
         {
-            var market = recorded.Stream.Category is "market" or "quotes" or "resolution" ? recorded.Stream.Key : null;
+            var market = recorded.Stream.Category is "market" or "quotes" or "resolution" or "abuse" ? recorded.Stream.Key : null;
             if (recorded.Data is MarketCreated created)
             {
                 outcomes[market!] = [.. created.Outcomes];
