@@ -65,8 +65,9 @@ public static class MarketTable
         MarketClosed => row with { HaltLevel = "none", Status = "paused", Phase = "Closed" },
         ResolutionStarted => row with { Phase = "Collecting" },
         ResolutionDetermined => row with { Phase = "Determined" },
-        ResolutionFinished => row with { Phase = "Finalized", Status = "resolved" },
-        MarketVoided => row with { Phase = "Voided", Status = "canceled" },
+        // A freeze for want of a value ends with the value.
+        ResolutionFinished => row with { Phase = "Finalized", Status = "resolved", HaltLevel = "none" },
+        MarketVoided => row with { Phase = "Voided", Status = "canceled", HaltLevel = "none" },
         SettlementPlanned => row with { Phase = "Settling" },
         MarketSettled => row with { Phase = "Settled" },
         _ => row,

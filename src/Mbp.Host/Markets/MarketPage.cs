@@ -27,7 +27,7 @@ internal static class MarketPage
             [.. terms.Outcomes], Prices(view), [.. pool.Reserves.Select(r => r.ToString())], pool.LpSupply.ToString(), pool.Locked.ToString(),
             pool.FeePool.ToString(), pool.FeePpm, terms.Lower?.ToString(), terms.Upper?.ToString(), ScalarQuote(terms, pool.Prices),
             depth?.Shares.ToString(), depth?.Cash.ToString(), spread?.Ppm, pool.OpenInterest.ToString(), pool.Holders.Count, Words.Of(terms.TruthSource),
-            Text(terms.ClosesAt), Text(terms.ResolutionDeadline), Text(terms.CreatedAt), view.Version, position, Halt(view.Market));
+            Text(terms.ClosesAt), Text(terms.ResolutionDeadline), Text(terms.CreatedAt), view.Version, position, IsFinal(view) ? null : Halt(view.Market));
     }
 
     public static MarketListItem Item(MarketView view)
@@ -67,7 +67,10 @@ internal static class MarketPage
             ? ScalarValue.FromUnits(lower.Units + (long)((Int128)(upper.Units - lower.Units) * prices[0].Units / Decimal8.One)).ToString()
             : null;
 
-    private static string HaltLevel(MarketView view) => Words.Of(view.Market.HaltLevel());
+    // A freeze for want of a value ends with the value.
+    private static string HaltLevel(MarketView view) => IsFinal(view) ? "none" : Words.Of(view.Market.HaltLevel());
+
+    private static bool IsFinal(MarketView view) => view.Resolution is MarketResolution.Finished or MarketResolution.Voided;
 
     private static HaltState? Halt(Market market) => market switch
     {
