@@ -117,8 +117,11 @@ internal static class AnchorVerb
 
     /// <summary>The log of a data folder.</summary>
     internal static async Task<PublicLog> LogAsync(LedgerAccess database, string data, CancellationToken cancellationToken) =>
-        await PublicLog.TryOpenAsync(database.Connections, Path.Combine(data, "log"), cancellationToken).ConfigureAwait(false)
+        await PublicLog.TryOpenAsync(database.Connections, LogFolder(data), cancellationToken).ConfigureAwait(false)
         ?? throw new EnvironmentException("This ledger has no public log yet: it begins with the host's first start.");
+
+    // A host with a throw-away ledger keeps the keys of a throw-away log.
+    private static string LogFolder(string data) => Path.Combine(data, Directory.Exists(Path.Combine(data, "log")) ? "log" : "log-ephemeral");
 
     private static (Checkpoint? Last, string? Fault) LastSigned(PublicLog log)
     {

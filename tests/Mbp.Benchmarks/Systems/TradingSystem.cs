@@ -64,7 +64,7 @@ internal sealed class TradingSystem : IAsyncDisposable
     /// <summary>Publishes a rule set, signed with the host's own key.</summary>
     public async Task PublishAsync(string yaml, Policy policy)
     {
-        await using var log = await PublicLog.TryOpenAsync(Connections, Path.Combine(Data, "log"), CancellationToken.None).ConfigureAwait(false)
+        await using var log = await PublicLog.TryOpenAsync(Connections, Path.Combine(Data, "log-ephemeral"), CancellationToken.None).ConfigureAwait(false)
             ?? throw new InvalidOperationException("The host has no public log.");
         var signer = await log.SignerAsync(CancellationToken.None).ConfigureAwait(false) ?? throw new InvalidOperationException("The host's key is not in its data folder.");
         await PostAsync("/v2/rulesets", new { yaml, signature = RulesetNote.Of(policy).Sign(signer) }).ConfigureAwait(false);
