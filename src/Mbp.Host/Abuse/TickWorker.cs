@@ -95,8 +95,12 @@ internal sealed class TickWorker(LedgerWriter writer, EventFeed feed, LiveLedger
             if (IsRestless(view, tick))
             {
                 var market = view.Terms!.MarketId;
-                yield return (market.Value, Halts(market, tick));
-                if (view.Market.Policy()!.Rules.Abuse is not null && view.Prices.Last > tick - HaltJudge.Window)
+                if (IsWorthAsking(view, tick))
+                {
+                    yield return (market.Value, Halts(market, tick));
+                }
+
+                if (view.Market.Policy()!.Rules.Abuse is not null && HasTradedSince(view, tick - HaltJudge.Window))
                 {
                     yield return (market.Value, Trades(market, tick));
                 }
@@ -146,6 +150,22 @@ internal sealed class TickWorker(LedgerWriter writer, EventFeed feed, LiveLedger
         Market.Halted halted => halted.Rules.Policy?.Rules.Halts is not null && (halted.Level > halted.HeldAt || view.Prices.Last > tick - Restless),
         _ => false,
     };
+
+    /// <summary>The same question as the decider's, asked of the view, which has seen every quote up to the tick: most ticks of most markets have no answer that is worth a command.</summary>
+    private bool IsWorthAsking(MarketView view, Instant tick)
+    {
+        try
+        {
+            return !MarketDecider.Judge(new JudgeMarket(tick, Instant.Max(tick, view.Prices.Last)), view.Market, view.Prices, view.Pool).Events.IsEmpty;
+        }
+        catch (InvalidOperationException e)
+        {
+            Log.WorkerTrouble(log, e, view.Terms!.MarketId.Value);
+            return false;
+        }
+    }
+
+    private static bool HasTradedSince(MarketView view, Instant since) => view.Tape.Trades is [.., var last] && last.Trade.At > since;
 
     private static Instant LastTick(Instant at) => Instant.FromUnixTimeTicks(at.ToUnixTimeTicks() / Tick.BclCompatibleTicks * Tick.BclCompatibleTicks);
 }

@@ -19,7 +19,7 @@ internal static class ProtectBenchmark
     private const int Connections = 64;
     private const double HonestRate = 200;
     private const int HostileAccounts = 20;
-    private const int HostilePace = 25;
+    private const int HostilePace = 100;
 
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(10);
 
