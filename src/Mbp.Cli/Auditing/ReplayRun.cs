@@ -183,6 +183,8 @@ internal static class AuditWords
         Check.PoolInvariant => "D6 the product never falls, moves below 1e-9",
         Check.Prices => "D2 quoted prices are the pool's",
         Check.ResolutionEvidence => "S3.INV1 source, evidence and trace for every resolution",
+        Check.PolicyHash => "C20 each decision names the rule set in force at its position",
+        Check.RiskCaps => "C26 exposure, open interest and rate within the caps in force",
         Check.SettledInFull => "settled markets paid what was planned",
         _ => throw new InvalidOperationException($"{check} has no words."),
     };
