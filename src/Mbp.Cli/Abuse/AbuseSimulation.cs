@@ -46,7 +46,7 @@ internal sealed class AbuseSimulation(MarketId id, Policy policy, bool happened)
     public void Run(IReadOnlyList<Order> orders)
     {
         var next = 0;
-        for (var tick = FirstTick(orders[0].At); ; tick += Tick)
+        for (var tick = PriceTrack.TickAtOrAfter(orders[0].At); ; tick += Tick)
         {
             // What is refused at a minute's end belongs to the next minute.
             next = TakeWhile(orders, next, at => at < tick);
@@ -63,11 +63,9 @@ internal sealed class AbuseSimulation(MarketId id, Policy policy, bool happened)
                 return;
             }
 
-            tick = Instant.Max(tick, FirstTick(orders[next].At) - Tick);
+            tick = Instant.Max(tick, PriceTrack.TickAtOrAfter(orders[next].At) - Tick);
         }
     }
-
-    private static Instant FirstTick(Instant at) => Instant.FromUnixTimeTicks((at.ToUnixTimeTicks() + Tick.BclCompatibleTicks - 1) / Tick.BclCompatibleTicks * Tick.BclCompatibleTicks);
 
     private int TakeWhile(IReadOnlyList<Order> orders, int next, Func<Instant, bool> isDue)
     {
@@ -112,11 +110,8 @@ internal sealed class AbuseSimulation(MarketId id, Policy policy, bool happened)
             return;
         }
 
-        var accounts = _refusedOfMinute.Select(pair => new AccountCount(pair.Key, pair.Value))
-            .OrderByDescending(one => one.Count).ThenBy(one => one.Account.Value, StringComparer.Ordinal).Take(AbuseDecider.MostNamed);
-        var codes = _codesOfMinute.Select(pair => new CodeCount(pair.Key, pair.Value)).OrderByDescending(one => one.Count).ThenBy(one => one.Code, StringComparer.Ordinal);
         Record(AbuseDecider.Record(
-            new RecordRefusals(id, tick - Minute, _refusedOfMinute.Values.Sum(), [.. codes.Take(AbuseDecider.MostNamed)], [.. accounts], tick), _market, _log).Events);
+            RecordRefusals.Of(id, tick - Minute, _refusedOfMinute.Values.Sum(), _codesOfMinute, _refusedOfMinute, tick), _market, _log).Events);
         _refusedOfMinute.Clear();
         _codesOfMinute.Clear();
     }

@@ -15,7 +15,7 @@ internal sealed record HaltChange(Instant Tick, HaltLevel From, HaltLevel To, Ha
 
 /// <summary>
 /// The halt rules over a series of prices: what a market would have done under a rule set. The rules are the domain's own
-/// (<see cref="HaltJudge"/>); here stand only the order of quotes and ticks (spec D13) and the ledger's part, the history of halts.
+/// (<see cref="HaltRun"/>); here stands only the order of quotes and ticks (spec D13).
 /// </summary>
 /// <param name="rules">The rule set.</param>
 /// <param name="personAfter">When a person resumes a market that the rules hold; null = never.</param>
@@ -26,7 +26,7 @@ internal sealed class HaltWalk(Ruleset rules, Duration? personAfter = null)
 
     private PriceTrack _track = PriceTrack.Empty;
 
-    private HaltStanding _standing = new(HaltLevel.None, Instant.MinValue, HaltLevel.None, HaltHistory.None);
+    private readonly HaltRun _run = new(rules, outcomes: 1);
 
     /// <summary>The quotes that came while the market was frozen, and so did not come to be.</summary>
     public List<Instant> Refused { get; } = [];
@@ -50,7 +50,7 @@ internal sealed class HaltWalk(Ruleset rules, Duration? personAfter = null)
                 yield return change;
             }
 
-            if (_standing.Level == HaltLevel.None && tick - _track.Last > Still)
+            if (_run.Standing.Level == HaltLevel.None && tick - _track.Last > Still)
             {
                 // A market may rest for weeks.
                 var until = next < quotes.Count ? quotes[next].At : to;
@@ -62,7 +62,7 @@ internal sealed class HaltWalk(Ruleset rules, Duration? personAfter = null)
 
     private void Quote(Price price, Instant at)
     {
-        if (_standing.Level == HaltLevel.Hard)
+        if (_run.Standing.Level == HaltLevel.Hard)
         {
             Refused.Add(at);
         }
@@ -74,18 +74,13 @@ internal sealed class HaltWalk(Ruleset rules, Duration? personAfter = null)
 
     private HaltChange? Judge(Instant tick)
     {
-        if (_standing is { Level: HaltLevel.Hard, HeldAt: HaltLevel.Hard } && tick - _standing.Since >= personAfter)
+        var from = _run.Standing.Level;
+        if (_run.Standing is { Level: HaltLevel.Hard, HeldAt: HaltLevel.Hard } && tick - _run.Standing.Since >= personAfter)
         {
-            return Change(tick, HaltLevel.None, HaltLevel.None, null);
+            _run.Resume(tick);
+            return new HaltChange(tick, from, HaltLevel.None, null);
         }
 
-        return HaltJudge.At(tick, rules, _standing, _track, outcomes: 1, shallow: null) is { } step ? Change(tick, step.To, step.HeldAt, step) : null;
-    }
-
-    private HaltChange Change(Instant tick, HaltLevel to, HaltLevel heldAt, HaltStep? step)
-    {
-        var from = _standing.Level;
-        _standing = new HaltStanding(to, tick, heldAt, _standing.History.After(from, to, tick));
-        return new HaltChange(tick, from, to, step);
+        return _run.Judge(tick, _track, shallow: null) is { } step ? new HaltChange(tick, from, step.To, step) : null;
     }
 }

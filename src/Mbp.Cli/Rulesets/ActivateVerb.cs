@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Mbp.Cli.Api;
+using Mbp.Cli.Auditing;
 using Mbp.Cli.Files;
 
 namespace Mbp.Cli.Rulesets;
@@ -20,7 +21,7 @@ internal static class ActivateVerb
         var ruleset = new Argument<string>("ruleset") { Description = "NAME, or NAME@VERSION for another than the newest." };
         var (markets, all) = (Market(), new Option<bool>("--all") { Description = "Every market that is not final yet." });
         var template = new Option<string?>("--template") { Description = "Every market of this template that is not final yet." };
-        var (reason, json, host) = (Reason(), RulesetVerb.Json(), new HostConnection());
+        var (reason, json, host) = (Reason(), LedgerOptions.Json(), new HostConnection());
         var activate = new Command("activate", "Puts markets under a published rule set.") { ruleset, markets, all, template, reason, json };
         host.AddTo(activate);
         activate.SetAction(async (parsed, cancellationToken) =>
@@ -42,7 +43,7 @@ internal static class ActivateVerb
 
     public static Command RollBack()
     {
-        var (markets, reason, json, host) = (Market(), Reason(), RulesetVerb.Json(), new HostConnection());
+        var (markets, reason, json, host) = (Market(), Reason(), LedgerOptions.Json(), new HostConnection());
         markets.Required = true;
         var back = new Command("rollback", "Puts markets back under the rule set that they had before.") { markets, reason, json };
         host.AddTo(back);

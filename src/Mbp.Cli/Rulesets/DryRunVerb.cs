@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Mbp.Cli.Api;
 using Mbp.Cli.Auditing;
 using Mbp.Cli.Files;
 using Mbp.Domain.Audit;
@@ -23,11 +22,11 @@ internal static class DryRunVerb
 
     public static Command Create()
     {
-        var (file, json, host, postgres) = (RulesetVerb.FileArgument(), RulesetVerb.Json(), new HostConnection(), LedgerOptions.Postgres());
+        var file = RulesetVerb.FileArgument();
         var days = new Option<int>("--days") { Description = "Over so many days up to now.", DefaultValueFactory = _ => 7 };
         var market = new Option<string?>("--market") { Description = "In one market; in all of them if not given." };
-        var run = new Command("dry-run", "Decides the last days of the ledger again under a rule set, and reports what would have been different.") { file, days, market, postgres, json };
-        host.AddTo(run);
+        var run = new Command("dry-run", "Decides the last days of the ledger again under a rule set, and reports what would have been different.") { file, days, market };
+        var ledger = new LedgerOptions().AddTo(run);
         run.SetAction(async (parsed, cancellationToken) =>
         {
             if (await RulesetVerb.ReadAsync(parsed.GetRequiredValue(file), cancellationToken).ConfigureAwait(false) is not { } policy)
@@ -40,7 +39,7 @@ internal static class DryRunVerb
                 throw new EnvironmentException("--days is a whole number from 1 to 3650.");
             }
 
-            await using var database = await LedgerAccess.OpenAsync(host.Data(parsed), parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
+            await using var database = await ledger.OpenAsync(parsed, cancellationToken).ConfigureAwait(false);
             var head = await database.Store.HeadAsync(cancellationToken).ConfigureAwait(false);
             var now = SystemClock.Instance.GetCurrentInstant();
             var only = parsed.GetValue(market) is { } id ? new MarketId(id) : (MarketId?)null;
@@ -52,7 +51,7 @@ internal static class DryRunVerb
             }
 
             var report = trial.Finish(now);
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(parsed.GetValue(json) ? ToJson(report) : ToText(report)).ConfigureAwait(false);
+            await ledger.SayAsync(parsed, () => ToJson(report), () => ToText(report)).ConfigureAwait(false);
             return 0;
 
             async Task GoAsync()

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Json.Nodes;
 using Mbp.Cli.Api;
+using Mbp.Cli.Auditing;
 using Mbp.Cli.Files;
 
 namespace Mbp.Cli.Rulesets;
@@ -11,7 +12,7 @@ internal static class PublishVerb
 {
     public static Command Publish()
     {
-        var (file, json, host) = (RulesetVerb.FileArgument(), RulesetVerb.Json(), new HostConnection());
+        var (file, json, host) = (RulesetVerb.FileArgument(), LedgerOptions.Json(), new HostConnection());
         var publish = new Command("publish", "Gives the running host a signed version of a rule set. No market is decided by it until it is activated there.") { file, json };
         host.AddTo(publish);
         publish.SetAction(async (parsed, cancellationToken) =>
@@ -37,7 +38,7 @@ internal static class PublishVerb
 
     public static Command List()
     {
-        var (json, host) = (RulesetVerb.Json(), new HostConnection());
+        var (json, host) = (LedgerOptions.Json(), new HostConnection());
         var list = new Command("list", "The rule sets that the running host has, and which version a new market gets.") { json };
         host.AddTo(list);
         list.SetAction(async (parsed, cancellationToken) =>

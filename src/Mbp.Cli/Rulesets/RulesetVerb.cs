@@ -38,11 +38,9 @@ internal static class RulesetVerb
 
     public static Argument<string> FileArgument() => new("file") { Description = "A rule set, such as specs/policies/default/v1.1.0.yml." };
 
-    public static Option<bool> Json() => new("--json") { Description = "One JSON object." };
-
     private static Command Lint()
     {
-        var (file, json) = (FileArgument(), Json());
+        var (file, json) = (FileArgument(), LedgerOptions.Json());
         var lint = new Command("lint", "Says everything that is wrong with a rule set, each with its line; its hash, where nothing is.") { file, json };
         lint.SetAction(async (parsed, cancellationToken) =>
         {
@@ -78,7 +76,7 @@ internal static class RulesetVerb
 
     private static Command Test()
     {
-        var (file, json) = (FileArgument(), Json());
+        var (file, json) = (FileArgument(), LedgerOptions.Json());
         var golden = new Argument<string?>("golden") { Description = "Its cases; vX.Y.Z.golden.yml beside the file if not given.", Arity = ArgumentArity.ZeroOrOne };
         var test = new Command("test", "Decides the golden cases beside a rule set under it, and compares.") { file, golden, json };
         test.SetAction(async (parsed, cancellationToken) =>

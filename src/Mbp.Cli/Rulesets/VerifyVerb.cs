@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Mbp.Cli.Anchoring;
-using Mbp.Cli.Api;
 using Mbp.Cli.Auditing;
 using Mbp.Ledger;
 using Mbp.Ledger.Log;
@@ -15,13 +14,12 @@ internal static class VerifyVerb
 {
     public static Command Create()
     {
-        var (json, host, postgres) = (RulesetVerb.Json(), new HostConnection(), LedgerOptions.Postgres());
-        var verify = new Command("verify", "Decides every decision of the ledger that names its rule set again, and compares the events byte by byte.") { postgres, json };
-        host.AddTo(verify);
+        var verify = new Command("verify", "Decides every decision of the ledger that names its rule set again, and compares the events byte by byte.");
+        var ledger = new LedgerOptions().AddTo(verify);
         verify.SetAction(async (parsed, cancellationToken) =>
         {
-            await using var database = await LedgerAccess.OpenAsync(host.Data(parsed), parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
-            await using var log = await AnchorVerb.LogAsync(database, host.Data(parsed), cancellationToken).ConfigureAwait(false);
+            await using var database = await ledger.OpenAsync(parsed, cancellationToken).ConfigureAwait(false);
+            await using var log = await AnchorVerb.LogAsync(database, ledger.Data(parsed), cancellationToken).ConfigureAwait(false);
             var keys = new List<VerifierKey>();
             // A key that was retired since has signed all the same.
             for (var epoch = 1; epoch <= log.Epoch; epoch++)
@@ -33,7 +31,7 @@ internal static class VerifyVerb
             var head = await database.Store.HeadAsync(cancellationToken).ConfigureAwait(false);
             await Importing.Progress.ShowAsync("events", head, () => run.Audit.Position, GoAsync()).ConfigureAwait(false);
             run.Finish();
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(parsed.GetValue(json) ? ToJson(run) : ToText(run)).ConfigureAwait(false);
+            await ledger.SayAsync(parsed, () => ToJson(run), () => ToText(run)).ConfigureAwait(false);
             return run.Holds ? 0 : 1;
 
             async Task GoAsync()

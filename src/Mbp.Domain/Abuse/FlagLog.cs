@@ -33,4 +33,15 @@ public sealed record JudgeTrades(MarketId MarketId, Instant Tick, Instant At) : 
 
 /// <summary>Records the refusals of a minute, which the edge has counted.</summary>
 public sealed record RecordRefusals(
-    MarketId MarketId, Instant Minute, long Total, EquatableArray<CodeCount> Codes, EquatableArray<AccountCount> Accounts, Instant At) : AbuseCommand(MarketId, At);
+    MarketId MarketId, Instant Minute, long Total, EquatableArray<CodeCount> Codes, EquatableArray<AccountCount> Accounts, Instant At) : AbuseCommand(MarketId, At)
+{
+    /// <summary>Of all counts, the most frequent are named; of equals, the first by name.</summary>
+    public static RecordRefusals Of(
+        MarketId market, Instant minute, long total, IEnumerable<KeyValuePair<string, long>> codes, IEnumerable<KeyValuePair<AccountId, long>> accounts, Instant at) => new(
+        market, minute, total,
+        [.. Most(codes, code => code).Select(pair => new CodeCount(pair.Key, pair.Value))],
+        [.. Most(accounts, account => account.Value).Select(pair => new AccountCount(pair.Key, pair.Value))], at);
+
+    private static IEnumerable<KeyValuePair<TKey, long>> Most<TKey>(IEnumerable<KeyValuePair<TKey, long>> counts, Func<TKey, string> name) =>
+        counts.OrderByDescending(pair => pair.Value).ThenBy(pair => name(pair.Key), StringComparer.Ordinal).Take(AbuseDecider.MostNamed);
+}

@@ -50,7 +50,7 @@ public sealed record TradeFlow(
 
     private TradeFlow After(object @event) => @event switch
     {
-        TradeExecuted e when Present is { } rules => Traded(e, rules) with { Version = Version + 1 },
+        TradeExecuted e when Present is { } rules => Traded(e, rules),
         MarketCreated e => this with { Kind = e.Kind, Rules = MarketRules.First(e.PolicyHash), Version = Version + 1 },
         RulesetActivated e => this with { Rules = Rules.With(e.Policy), Version = Version + 1 },
         RulesetRolledBack => this with { Rules = Rules.Back(), Version = Version + 1 },
@@ -89,6 +89,7 @@ public sealed record TradeFlow(
         return this with
         {
             Accounts = accounts, Pruned = pruned, Counts = rules.Abuse?.Burst is null ? Counts : Counts.With(e.At), Marks = marks, MarkCount = count,
+            Version = Version + 1,
         };
     }
 
@@ -128,7 +129,7 @@ public sealed record TickCounts(Instant? First, Instant Tick, EquatableArray<int
 
     public TickCounts With(Instant at)
     {
-        var tick = Instant.FromUnixTimeTicks(at.ToUnixTimeTicks() / Length.BclCompatibleTicks * Length.BclCompatibleTicks);
+        var tick = Pricing.PriceTrack.TickAtOrBefore(at);
         if (First is null)
         {
             return new TickCounts(tick, tick, [1]);

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.InteropServices;
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
@@ -243,7 +244,7 @@ public sealed class LedgerAudit(bool partial = false)
     {
         var id = new MarketId(stream.Key);
         var before = States.Market(id);
-        var (pool, held) = (before.Pool, before.HeldUnits);
+        var (market, flow, pool, held) = (before.Market, before.Flow, before.Pool, before.HeldUnits);
         CheckBefore(id, before, recorded);
         States.Apply(stream.Category, stream.Key, recorded.Data);
         var after = States.Market(id);
@@ -251,6 +252,7 @@ public sealed class LedgerAudit(bool partial = false)
         if (recorded.Data is PoolEvent change)
         {
             CheckPool(id, pool, after.Pool, change, recorded.Position);
+            CheckCaps(id, market, flow, after.Pool, change, recorded.Position);
         }
     }
 
@@ -270,7 +272,6 @@ public sealed class LedgerAudit(bool partial = false)
                     e.Side == TradeSide.Buy || before.Pool.HolderOf(e.Account).Shares[before.Pool.IndexOf(e.Outcome)] >= e.Shares, position,
                     $"{e.Account} sells more {e.Outcome} of {id} than it has");
                 Report.Record(Check.NoLateTrade, MarketDecider.WhyNoTrade(before.Market, e.At) is null, position, $"a trade on {id}, which did not trade then");
-                CheckCaps(id, before, e, position);
                 break;
             case ResolutionDetermined e:
                 Report.Record(
@@ -301,15 +302,14 @@ public sealed class LedgerAudit(bool partial = false)
     }
 
     /// <summary>Counts the caps by itself, without asking the rules that the decision asked.</summary>
-    private void CheckCaps(MarketId id, MarketStates before, TradeExecuted e, long position)
+    private void CheckCaps(MarketId id, Market market, TradeFlow flow, Pool after, PoolEvent change, long position)
     {
-        if (e.Side != TradeSide.Buy || before.Market.Terms() is not { } terms || before.Market.Policy()?.Rules.CapsOf(terms.Kind) is not { } caps)
+        if (change is not TradeExecuted { Side: TradeSide.Buy } e || market.Terms() is not { } terms || market.Policy()?.Rules.CapsOf(terms.Kind) is not { } caps)
         {
             return;
         }
 
-        var after = Pool.Evolve(before.Pool, e);
-        var (exposure, recent) = (after.HolderOf(e.Account).ExposureUnits, before.Flow.Of(e.Account).Rate.Times.Count(time => time > (e.At - Duration.FromMinutes(1)).ToUnixTimeTicks()));
+        var (exposure, recent) = (after.HolderOf(e.Account).ExposureUnits, flow.Of(e.Account).Rate.Times.Count(time => time > (e.At - Duration.FromMinutes(1)).ToUnixTimeTicks()));
         Report.Record(
             Check.RiskCaps,
             !(exposure > caps.MaxExposurePerUser?.Units) && !(after.OpenInterest > caps.MaxOpenInterest) && !(recent >= caps.MaxTradesPerMinute), position,

@@ -87,6 +87,16 @@ internal static class Redecision
         return command is null ? (Decision<StreamEvent>?)null : CustodyDecider.Decider.Decide(command, states.Custody).On(LogCustody.Stream);
     }
 
+    /// <summary>What was asked for, as far as the event of a pool tells it: a least number of shares is not in it.</summary>
+    public static TradeCommand? CommandOf(MarketId id, PoolEvent change) => change switch
+    {
+        TradeExecuted { Side: TradeSide.Buy } e => new BuyShares(id, e.Account, e.TradeId, e.Outcome, e.Amount, MinShares: null, e.At),
+        TradeExecuted e => new SellShares(id, e.Account, e.TradeId, e.Outcome, e.Shares, MinReturn: null, e.At),
+        LiquidityAdded e => new AddLiquidity(id, e.Account, e.Amount, e.At),
+        LiquidityRemoved e => new RemoveLiquidity(id, e.Account, e.LpShares, e.At),
+        _ => null,
+    };
+
     private static Decision<StreamEvent>? OfMarket(
         MarketId id, object @event, IReadOnlyList<Recorded> written, AuditStates states)
     {
@@ -94,14 +104,11 @@ internal static class Redecision
         return @event switch
         {
             MarketCreated e => Create(e),
-            TradeExecuted { Side: TradeSide.Buy } e => Trade(new BuyShares(id, e.Account, e.TradeId, e.Outcome, e.Amount, MinShares: null, e.At)),
-            TradeExecuted e => Trade(new SellShares(id, e.Account, e.TradeId, e.Outcome, e.Shares, MinReturn: null, e.At)),
-            LiquidityAdded e => Trade(new AddLiquidity(id, e.Account, e.Amount, e.At)),
-            LiquidityRemoved e => Trade(new RemoveLiquidity(id, e.Account, e.LpShares, e.At)),
+            PoolEvent e when CommandOf(id, e) is { } asked => Trade(asked),
             // The other side of what the anti-abuse rules or a moderator did.
             MarketHalted { Rule: HaltRule.Abuse or HaltRule.Moderation } => (Decision<StreamEvent>?)null,
             MarketResumed { Tick: null } when written.Any(r => r.Data is ModerationUndone) => (Decision<StreamEvent>?)null,
-            MarketHalted { Rule: HaltRule.Sla } e => MarketDecider.Freeze(new FreezeOverdue(e.At), before.Market, before.Resolution).Under(before.Market.Policy()?.Hash).On(id.Stream),
+            MarketHalted { Rule: HaltRule.Sla } e => MarketDecider.Freeze(new FreezeOverdue(e.At), before.Market, before.Resolution).On(id.Stream),
             MarketHalted { Tick: { } tick } e => Judge(tick, e.At),
             MarketHaltEased e => Judge(e.Tick, e.At),
             MarketResumed { Tick: { } tick } e => Judge(tick, e.At),

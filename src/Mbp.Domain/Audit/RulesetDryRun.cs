@@ -89,7 +89,7 @@ public sealed class RulesetDryRun(Policy candidate, Instant from, MarketId? only
             Judge(trial, before, id.Value, recorded.At);
             switch (recorded.Data)
             {
-                case PoolEvent change when !created && CommandOf(id, change) is { } command:
+                case PoolEvent change when !created && Redecision.CommandOf(id, change) is { } command:
                     Decide(command, before, trial, recorded.Position);
                     break;
                 case MarketHalted { Tick: not null, Rule: { } rule } e:
@@ -161,15 +161,15 @@ public sealed class RulesetDryRun(Policy candidate, Instant from, MarketId? only
             return;
         }
 
-        var run = trial.Run ??= new HaltRun(candidate.Rules, market.Pool.Outcomes.Count == 2 ? 1 : market.Pool.Outcomes.Count);
-        var depth = halts.DepthFloor is { } floor && market.Pool.Deepest >= floor && Depth.Of(market.Pool.Reserves.AsSpan(), 0).Shares is var now && now < floor ? now : (Shares?)null;
+        var run = trial.Run ??= new HaltRun(candidate.Rules, HaltJudge.OutcomesOf(market.Pool));
+        var depth = HaltJudge.Shallow(halts, market.Pool);
         var end = Instant.Min(until, market.Market.Terms()!.ClosesAt);
-        var tick = TickFrom(Instant.Max(Instant.Max(from, first), trial.Next));
+        var tick = PriceTrack.TickAtOrAfter(Instant.Max(Instant.Max(from, first), trial.Next));
         for (; tick < end; tick += PriceTrack.TickLength)
         {
             if (trial.IsJudged && tick - market.Track.Last > Quiet && IsAtRest(run.Standing, depth))
             {
-                tick = TickFrom(end);
+                tick = PriceTrack.TickAtOrAfter(end);
                 break;
             }
 
@@ -187,21 +187,6 @@ public sealed class RulesetDryRun(Policy candidate, Instant from, MarketId? only
 
     private static bool IsAtRest(HaltStanding standing, Shares? depth) =>
         standing.Level <= standing.HeldAt || standing.Level == HaltLevel.None || (standing.Level == HaltLevel.Soft && depth is not null);
-
-    private static Instant TickFrom(Instant at)
-    {
-        var (ticks, length) = (at.ToUnixTimeTicks(), PriceTrack.TickLength.BclCompatibleTicks);
-        return Instant.FromUnixTimeTicks((ticks + length - 1) / length * length);
-    }
-
-    private static TradeCommand? CommandOf(MarketId id, PoolEvent change) => change switch
-    {
-        TradeExecuted { Side: TradeSide.Buy } e => new BuyShares(id, e.Account, e.TradeId, e.Outcome, e.Amount, MinShares: null, e.At),
-        TradeExecuted e => new SellShares(id, e.Account, e.TradeId, e.Outcome, e.Shares, MinReturn: null, e.At),
-        LiquidityAdded e => new AddLiquidity(id, e.Account, e.Amount, e.At),
-        LiquidityRemoved e => new RemoveLiquidity(id, e.Account, e.LpShares, e.At),
-        _ => null,
-    };
 
     private sealed class Trial
     {

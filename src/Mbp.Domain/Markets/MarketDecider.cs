@@ -41,10 +41,7 @@ public static class MarketDecider
             return [];
         }
 
-        // A market that never had the depth did not lose it.
-        var depth = halts.DepthFloor is { } floor && pool.Deepest >= floor && Depth.Of(pool.Reserves.AsSpan(), 0).Shares is var now && now < floor ? now : (Shares?)null;
-        var outcomes = pool.Outcomes.Count == 2 ? 1 : pool.Outcomes.Count;
-        Decision<MarketEvent> decision = HaltJudge.At(c.Tick, rules, standing, track, outcomes, depth) switch
+        Decision<MarketEvent> decision = HaltJudge.At(c.Tick, rules, standing, track, HaltJudge.OutcomesOf(pool), HaltJudge.Shallow(halts, pool)) switch
         {
             null => [],
             { Rule: { } rule } step => [new MarketHalted(step.To, Words.Of(rule), c.At, rule, step.HeldAt, c.Tick, step.ReopensAt, step.Evidence)],

@@ -26,6 +26,18 @@ public sealed record PriceTrack(
     /// <summary>Whether an instant is a multiple of 30 s since the epoch.</summary>
     public static bool IsTick(Instant at) => TickAtOrBefore(at) == at;
 
+    /// <summary>The last multiple of 30 s up to an instant.</summary>
+    public static Instant TickAtOrBefore(Instant at)
+    {
+        var ticks = at.ToUnixTimeTicks();
+        var length = TickLength.BclCompatibleTicks;
+        var since = (ticks % length + length) % length;
+        return Instant.FromUnixTimeTicks(ticks - since);
+    }
+
+    /// <summary>The first multiple of 30 s from an instant on.</summary>
+    public static Instant TickAtOrAfter(Instant at) => TickAtOrBefore(at + TickLength - Duration.Epsilon);
+
     public PriceTrack Observe(EquatableArray<Price> prices, Instant at)
     {
         if (First is null)
@@ -111,14 +123,6 @@ public sealed record PriceTrack(
         }
 
         return [.. ticks];
-    }
-
-    private static Instant TickAtOrBefore(Instant at)
-    {
-        var ticks = at.ToUnixTimeTicks();
-        var length = TickLength.BclCompatibleTicks;
-        var since = (ticks % length + length) % length;
-        return Instant.FromUnixTimeTicks(ticks - since);
     }
 }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Pricing;
 using Mbp.Host.Platform;
 using Mbp.Ledger;
 using NodaTime;
@@ -20,8 +21,6 @@ internal sealed class RefusalMeter(LiveLedger live, IClock clock)
     // A route has some dozen codes.
     private const int MostCodes = 100;
 
-    private static readonly long Minute = Duration.FromMinutes(1).BclCompatibleTicks;
-
     private readonly ConcurrentDictionary<(string Market, Instant Minute), Tally> _tallies = [];
 
     public void Count(string market, AccountId account, Rejection rejection)
@@ -29,28 +28,25 @@ internal sealed class RefusalMeter(LiveLedger live, IClock clock)
         // A market that is not there has no stream to record it in, and an id that somebody makes up must not fill the memory.
         if (MarketId.IsValid(market) && live.Current.Find(new MarketId(market)) is not null)
         {
-            _tallies.GetOrAdd((market, MinuteOf(clock.GetCurrentInstant())), static _ => new Tally()).Add(account, rejection.Code);
+            _tallies.GetOrAdd((market, TwapDecider.LastTick(clock.GetCurrentInstant())), static _ => new Tally()).Add(account, rejection.Code);
         }
     }
 
     /// <summary>Takes out the minutes that are over, oldest first.</summary>
     public IReadOnlyList<Func<Instant, RecordRefusals>> TakeEnded()
     {
-        var now = MinuteOf(clock.GetCurrentInstant());
+        var now = TwapDecider.LastTick(clock.GetCurrentInstant());
         var ended = new List<(Instant Minute, Func<Instant, RecordRefusals> Command)>();
         foreach (var key in _tallies.Keys.Where(key => key.Minute < now))
         {
             if (_tallies.TryRemove(key, out var tally))
             {
-                var (total, codes, accounts) = tally.Close();
-                ended.Add((key.Minute, at => new RecordRefusals(new MarketId(key.Market), key.Minute, total, [.. codes], [.. accounts], at)));
+                ended.Add((key.Minute, at => tally.ToCommand(new MarketId(key.Market), key.Minute, at)));
             }
         }
 
         return [.. ended.OrderBy(one => one.Minute).Select(one => one.Command)];
     }
-
-    private static Instant MinuteOf(Instant at) => Instant.FromUnixTimeTicks(at.ToUnixTimeTicks() / Minute * Minute);
 
     private sealed class Tally
     {
@@ -69,14 +65,11 @@ internal sealed class RefusalMeter(LiveLedger live, IClock clock)
             }
         }
 
-        public (long Total, IEnumerable<CodeCount> Codes, IEnumerable<AccountCount> Accounts) Close()
+        public RecordRefusals ToCommand(MarketId market, Instant minute, Instant at)
         {
             lock (_gate)
             {
-                return (
-                    _total,
-                    Most(_codes, code => code).Select(pair => new CodeCount(pair.Key, pair.Value)).ToList(),
-                    Most(_accounts, account => account.Value).Select(pair => new AccountCount(pair.Key, pair.Value)).ToList());
+                return RecordRefusals.Of(market, minute, _total, _codes, _accounts, at);
             }
         }
 
@@ -88,9 +81,5 @@ internal sealed class RefusalMeter(LiveLedger live, IClock clock)
                 counts[key] = count + 1;
             }
         }
-
-        private static IEnumerable<KeyValuePair<TKey, long>> Most<TKey>(Dictionary<TKey, long> counts, Func<TKey, string> name)
-            where TKey : notnull =>
-            counts.OrderByDescending(pair => pair.Value).ThenBy(pair => name(pair.Key), StringComparer.Ordinal).Take(AbuseDecider.MostNamed);
     }
 }

@@ -46,7 +46,7 @@ internal sealed class TickWorker(LedgerWriter writer, EventFeed feed, LiveLedger
                 continue;
             }
 
-            var due = LastTick(clock.GetCurrentInstant());
+            var due = PriceTrack.TickAtOrBefore(clock.GetCurrentInstant());
             _judged = Instant.Max(_judged ?? Instant.MinValue, due - LongestCatchUp);
             while (_judged < due && !stoppingToken.IsCancellationRequested)
             {
@@ -166,6 +166,4 @@ internal sealed class TickWorker(LedgerWriter writer, EventFeed feed, LiveLedger
     }
 
     private static bool HasTradedSince(MarketView view, Instant since) => view.Tape.Trades is [.., var last] && last.Trade.At > since;
-
-    private static Instant LastTick(Instant at) => Instant.FromUnixTimeTicks(at.ToUnixTimeTicks() / Tick.BclCompatibleTicks * Tick.BclCompatibleTicks);
 }

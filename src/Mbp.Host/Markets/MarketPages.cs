@@ -97,12 +97,9 @@ internal sealed class MarketPages(IClock clock)
         }
 
         // Ledger time may be ahead of this clock: no tick is judged before its quotes.
-        var tick = Instant.Max(LastTick(now), LastTick(prices.Last));
+        var tick = Instant.Max(PriceTrack.TickAtOrBefore(now), PriceTrack.TickAtOrBefore(prices.Last));
         return tick < first ? prices.Last : tick;
     }
-
-    private static Instant LastTick(Instant at) =>
-        Instant.FromUnixTimeTicks(at.ToUnixTimeTicks() / PriceTrack.TickLength.BclCompatibleTicks * PriceTrack.TickLength.BclCompatibleTicks);
 
     // How far the price is from the average is asked of the present price.
     private static Twap Average(PriceTrack prices, Instant at, Duration window) => prices.Twap(at, window)! with { Current = prices.Prices };

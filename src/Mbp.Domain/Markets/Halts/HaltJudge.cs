@@ -1,5 +1,6 @@
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Pricing;
+using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using NodaTime;
 
@@ -51,6 +52,13 @@ public static class HaltJudge
         var view = new TickView(tick, track, outcomes);
         return Up(view, rules.Freeze, halts, standing, shallow) is { } up ? up : Down(view, halts, standing, shallow);
     }
+
+    /// <summary>How many outcomes of a pool are judged: one of a pair, all of several.</summary>
+    public static int OutcomesOf(Pool pool) => pool.Outcomes.Count == 2 ? 1 : pool.Outcomes.Count;
+
+    /// <summary>Depth@2% now, where it is below the floor. A market that never had the depth did not lose it.</summary>
+    public static Shares? Shallow(HaltRules halts, Pool pool) =>
+        halts.DepthFloor is { } floor && pool.Deepest >= floor && Depth.Of(pool.Reserves.AsSpan(), 0).Shares is var now && now < floor ? now : null;
 
     private static HaltStep? Up(TickView view, FreezeRules? freeze, HaltRules halts, HaltStanding standing, Shares? shallow)
     {

@@ -6,8 +6,8 @@ using NodaTime;
 namespace Mbp.Domain.Markets.Halts;
 
 /// <summary>
-/// The levels that a rule set's halt rules alone give a market, tick after tick, with no person and no ledger: for golden cases, and for what
-/// would have been under other rules.
+/// The levels that a rule set's halt rules alone give a market, tick after tick, with no ledger: for golden cases, for series of prices, and for
+/// what would have been under other rules.
 /// </summary>
 /// <param name="rules">The rule set.</param>
 /// <param name="outcomes">How many outcomes are judged: one of a pair, all of several.</param>
@@ -27,8 +27,17 @@ public sealed class HaltRun(Ruleset rules, int outcomes)
             return null;
         }
 
-        Standing = new HaltStanding(step.To, tick, step.Rule is null ? Standing.HeldAt : step.HeldAt, Standing.History.After(Standing.Level, step.To, tick));
+        Move(step.To, tick, step.HeldAt);
         ReopensAt = step.ReopensAt;
         return step;
     }
+
+    /// <summary>A person takes the halt back.</summary>
+    public void Resume(Instant at)
+    {
+        Move(HaltLevel.None, at, HaltLevel.None);
+        ReopensAt = null;
+    }
+
+    private void Move(HaltLevel to, Instant at, HaltLevel heldAt) => Standing = new HaltStanding(to, at, heldAt, Standing.History.After(Standing.Level, to, at));
 }
