@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Mbp.Ledger.Log;
@@ -23,9 +24,17 @@ internal static class Sha256
         if (data.Length > Short || !LibCrypto.HasSha256)
         {
             SHA256.HashData(data, hash);
-            return;
         }
+        else
+        {
+            Plain(data, hash);
+        }
+    }
 
+    // By itself: code that was compiled ahead of time looks for the functions when the method that calls them begins, and HasSha256 must have been asked before.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Plain(ReadOnlySpan<byte> data, Span<byte> hash)
+    {
         Span<byte> state = stackalloc byte[LibCrypto.Sha256Context];
         ref var context = ref MemoryMarshal.GetReference(state);
         _ = LibCrypto.SHA256_Init(ref context);
