@@ -39,7 +39,7 @@ public static class Ed25519
     /// <summary>Whether the key signed the message. False too for bytes that are no key or no signature; none throws.</summary>
     public static bool Verify(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
     {
-        if (!ManagedEd25519.IsWellFormed(publicKey, signature))
+        if (!Ed25519Bytes.AreWellFormed(publicKey, signature))
         {
             return false;
         }

@@ -133,13 +133,24 @@ public sealed record LogReceipt(
         }
 
         return new LogReceipt(
-            origin, Number(receipt, "position"), Hash(receipt.GetProperty("leafHash")), [.. receipt.GetProperty("path").EnumerateArray().Select(Hash)], note, keyId, signature);
+            origin, Number(receipt, "position"), Hash(receipt.GetProperty("leafHash")), Hashes(receipt.GetProperty("path")), note, keyId, signature);
     }
 
     private static string Text(JsonElement from, string name) => from.GetProperty(name).GetString() ?? throw new LogFormatException($"{name} is null.");
 
     private static long Number(JsonElement from, string name) =>
         from.GetProperty(name).TryGetInt64(out var number) && number >= 0 ? number : throw new LogFormatException($"{name} is not a number from 0.");
+
+    private static MerkleHash[] Hashes(JsonElement list)
+    {
+        var (hashes, next) = (new MerkleHash[list.GetArrayLength()], 0);
+        foreach (var text in list.EnumerateArray())
+        {
+            hashes[next++] = Hash(text);
+        }
+
+        return hashes;
+    }
 
     private static MerkleHash Hash(JsonElement text) =>
         LogText.TryHash(text.GetString() ?? "", out var hash) ? hash : throw new LogFormatException("A hash is 32 bytes in base64.");

@@ -15,21 +15,10 @@ public static class ManagedEd25519
     // The order of the group.
     private static readonly BigInteger L = BigInteger.Pow(2, 252) + BigInteger.Parse("27742317777372353535851937790883648493", CultureInfo.InvariantCulture);
 
-    // The y of all eight points whose eightfold is zero.
-    private static readonly byte[][] SmallOrder =
-    [
-        Convert.FromHexString("0000000000000000000000000000000000000000000000000000000000000000"),
-        Convert.FromHexString("0100000000000000000000000000000000000000000000000000000000000000"),
-        Convert.FromHexString("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
-        Convert.FromHexString("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
-        Convert.FromHexString("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
-    ];
-
-
     /// <summary>Whether the key signed the message. False too for bytes that are no key or no signature.</summary>
     public static bool Verify(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
     {
-        if (!IsWellFormed(publicKey, signature) || Decode(publicKey) is not { } key || Decode(signature[..32]) is not { } r)
+        if (!Ed25519Bytes.AreWellFormed(publicKey, signature) || Decode(publicKey) is not { } key || Decode(signature[..32]) is not { } r)
         {
             return false;
         }
@@ -40,39 +29,6 @@ public static class ManagedEd25519
         sha.AppendData(message);
         var k = Integer(sha.GetHashAndReset()) % L;
         return Curve.Base.Times(Integer(signature[32..])).Same(r.Plus(key.Times(k)));
-    }
-
-    /// <summary>Lengths, a scalar below the group's order and coordinates below the field's: else one signature or key could be written in two ways.</summary>
-    internal static bool IsWellFormed(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> signature) =>
-        publicKey.Length == Ed25519.PublicKeySize
-        && signature.Length == Ed25519.SignatureSize
-        && Integer(signature[32..]) < L
-        && Y(publicKey) < P
-        && Y(signature[..32]) < P;
-
-    /// <summary>
-    /// Whether the bytes can be a key under which nothing is signed without its private one: a point of a small order accepts made-up signatures. That
-    /// they are a point at all is not looked at: those that are none verify nothing.
-    /// </summary>
-    internal static bool IsPublicKey(ReadOnlySpan<byte> bytes)
-    {
-        if (bytes.Length != Ed25519.PublicKeySize || Y(bytes) >= P)
-        {
-            return false;
-        }
-
-        Span<byte> y = stackalloc byte[Ed25519.PublicKeySize];
-        bytes.CopyTo(y);
-        y[^1] &= 0x7F;
-        foreach (var small in SmallOrder)
-        {
-            if (y.SequenceEqual(small))
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 
     private static Point? Decode(ReadOnlySpan<byte> bytes)

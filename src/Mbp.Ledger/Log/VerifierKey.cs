@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using System.Security.Cryptography;
+using Mbp.Ledger.Merkle;
 
 namespace Mbp.Ledger.Log;
 
@@ -34,14 +34,15 @@ public sealed record VerifierKey
             throw new LogFormatException($"{name}: a key of type 0x{type:x2} with {publicKey.Length} bytes is none of Ed25519 (0x01, 0x04; 32 bytes).");
         }
 
-        if (!ManagedEd25519.IsPublicKey(publicKey.Span))
+        if (!Ed25519Bytes.ArePublicKey(publicKey.Span))
         {
             throw new LogFormatException($"{name}: the bytes are no Ed25519 key that can be trusted.");
         }
 
         (Name, Type, PublicKey) = (name, type, publicKey.ToArray());
         byte[] typed = [type, .. publicKey.Span];
-        var id = SHA256.HashData([.. LogText.Utf8.GetBytes(name), (byte)'\n', .. typed]);
+        Span<byte> id = stackalloc byte[Sha256.Size];
+        Sha256.Hash([.. LogText.Utf8.GetBytes(name), (byte)'\n', .. typed], id);
         KeyId = BinaryPrimitives.ReadUInt32BigEndian(id);
         _text = $"{name}+{KeyId:x8}+{Convert.ToBase64String(typed)}";
     }

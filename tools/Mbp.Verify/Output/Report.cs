@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Mbp.Ledger.Log;
 
 namespace Mbp.Verify.Output;
@@ -16,34 +15,22 @@ internal sealed class Report
     /// <summary>Of each kind, more are counted, not kept.</summary>
     private const int Kept = 20;
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
-    {
-        WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
+    // Written by hand: what a serializer finds out about a type takes longer than to check a receipt.
+    private static readonly JsonWriterOptions Json = new() { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private readonly Stopwatch _watch = Stopwatch.StartNew();
     private readonly Lock _gate = new();
     private readonly List<Finding> _faults = [];
-    private readonly Dictionary<FaultKind, long> _counts = [];
+    private readonly int[] _kept = new int[Enum.GetValues<FaultKind>().Length];
     private readonly List<string> _checked = [];
     private readonly List<string> _notes = [];
+    private long _faultCount;
 
     /// <summary>What cannot be decided yet: neither does it hold, nor is the log at fault.</summary>
     public string? Undecided { get; set; }
 
     public IReadOnlyList<Finding> Faults => _faults;
 
-    public long FaultCount
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _counts.Values.Sum();
-            }
-        }
-    }
+    public long FaultCount => Interlocked.Read(ref _faultCount);
 
     public int ExitCode => FaultCount > 0 ? 1 : Undecided is not null ? 2 : 0;
 
@@ -51,9 +38,10 @@ internal sealed class Report
     {
         lock (_gate)
         {
-            var count = _counts[kind] = _counts.GetValueOrDefault(kind) + 1;
-            if (count <= Kept)
+            _faultCount++;
+            if (_kept[(int)kind] < Kept)
             {
+                _kept[(int)kind]++;
                 _faults.Add(new Finding(kind, what, file, position));
             }
         }
@@ -113,21 +101,19 @@ internal sealed class Report
             text.Append(CultureInfo.InvariantCulture, $"\n... and {FaultCount - _faults.Count} more faults of the same kinds\n");
         }
 
-        return text.Append('\n').Append(Verdict).Append(CultureInfo.InvariantCulture, $" ({_watch.Elapsed.TotalSeconds:0.00} s)").ToString();
+        return text.Append('\n').Append(Verdict).Append(CultureInfo.InvariantCulture, $" ({Elapsed.TotalSeconds:0.00} s)").ToString();
     }
 
-    public string ToJson() => JsonSerializer.Serialize(
-        new
+    public string ToJson()
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream, Json))
         {
-            holds = ExitCode == 0, exitCode = ExitCode, faultCount = FaultCount, undecided = Undecided, @checked = _checked, notes = _notes,
-            faults = _faults.Select(fault =>
-            {
-                var (means, next) = Advice.On(fault.Kind);
-                return new { kind = JsonNamingPolicy.SnakeCaseLower.ConvertName(fault.Kind.ToString()), fault.File, fault.Position, fault.What, means, next };
-            }),
-            elapsedMs = Math.Round(_watch.Elapsed.TotalMilliseconds, 1),
-        },
-        Json);
+            Write(writer);
+        }
+
+        return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
+    }
 
     private string Verdict => ExitCode switch
     {
@@ -135,6 +121,59 @@ internal sealed class Report
         1 => string.Create(CultureInfo.InvariantCulture, $"IT DOES NOT HOLD: {FaultCount} faults"),
         _ => $"NOT DECIDED: {Undecided}",
     };
+
+    private static TimeSpan Elapsed => Stopwatch.GetElapsedTime(Program.Start);
+
+    private void Write(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject();
+        writer.WriteBoolean("holds", ExitCode == 0);
+        writer.WriteNumber("exitCode", ExitCode);
+        writer.WriteNumber("faultCount", FaultCount);
+        Text("undecided", Undecided);
+        List("checked", _checked);
+        List("notes", _notes);
+        writer.WriteStartArray("faults");
+        foreach (var fault in _faults)
+        {
+            var (means, next) = Advice.On(fault.Kind);
+            writer.WriteStartObject();
+            writer.WriteString("kind", JsonNamingPolicy.SnakeCaseLower.ConvertName(fault.Kind.ToString()));
+            Text("file", fault.File);
+            if (fault.Position is { } position)
+            {
+                writer.WriteNumber("position", position);
+            }
+
+            writer.WriteString("what", fault.What);
+            writer.WriteString("means", means);
+            writer.WriteString("next", next);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteNumber("elapsedMs", Math.Round(Elapsed.TotalMilliseconds, 1));
+        writer.WriteEndObject();
+
+        void Text(string name, string? text)
+        {
+            if (text is not null)
+            {
+                writer.WriteString(name, text);
+            }
+        }
+
+        void List(string name, List<string> texts)
+        {
+            writer.WriteStartArray(name);
+            foreach (var text in texts)
+            {
+                writer.WriteStringValue(text);
+            }
+
+            writer.WriteEndArray();
+        }
+    }
 
     private static string Where(Finding fault) => (fault.Position, fault.File) switch
     {
