@@ -1,3 +1,4 @@
+using System.Formats.Tar;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -26,7 +27,7 @@ internal sealed record EvidenceManifest(MerkleHash Root, string At, IReadOnlyLis
     /// <summary>Hashes all files under some paths.</summary>
     /// <param name="folder">What the paths in the manifest are relative to.</param>
     /// <param name="without">Files that are not part of it: the manifest itself.</param>
-    /// <exception cref="EnvironmentException">A path is not there, is outside the folder, or is a link.</exception>
+    /// <exception cref="EnvironmentException">A path is not there, is outside the folder, is a link, or is no file.</exception>
     public static EvidenceManifest Of(string folder, IReadOnlyList<string> paths, IReadOnlyCollection<string> without, string at)
     {
         var files = Walk(folder, paths, without).Select(path => Entry(folder, path)).ToList();
@@ -117,11 +118,40 @@ internal sealed record EvidenceManifest(MerkleHash Root, string At, IReadOnlyLis
             }
             else if (!without.Contains(path))
             {
+                if (!IsFile(path))
+                {
+                    throw new EnvironmentException($"{relative} is no file (a pipe, a socket or a device): it has no bytes to hash. Leave it out.");
+                }
+
                 found.Add(relative);
             }
         }
 
         return [.. found];
+    }
+
+    // The runtime does not say what else a path may be, and to open a pipe would wait for its writer for ever; what makes archives looks first.
+    private static bool IsFile(string path)
+    {
+        const int TypeFlag = 156;
+        if (OperatingSystem.IsWindows() || new FileInfo(path).Length > 0)
+        {
+            return true;
+        }
+
+        using var archive = new MemoryStream();
+        try
+        {
+            using var tar = new TarWriter(archive, TarEntryFormat.Ustar, leaveOpen: true);
+            tar.WriteEntry(path, "x");
+        }
+        catch (IOException)
+        {
+            // A socket cannot be archived.
+            return false;
+        }
+
+        return archive.GetBuffer()[TypeFlag] == (byte)TarEntryType.RegularFile;
     }
 
     private static string Relative(string folder, string path)

@@ -42,6 +42,23 @@ public sealed class EvidenceTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_no_file_is_refused_by_name_and_not_waited_for()
+    {
+        Write("three/empty", "");
+        _ = Root("three");
+        var pipe = Path.Combine(_folder, "three", "pipe");
+        using (var mkfifo = Process.Start("mkfifo", [pipe]))
+        {
+            await mkfifo.WaitForExitAsync();
+        }
+
+        var refused = await Assert.ThrowsAsync<EnvironmentException>(() => Task.Run(() => Root("three")).WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.StartsWith("three/pipe is no file", refused.Message, StringComparison.Ordinal);
+        File.Delete(pipe);
+        Assert.StartsWith("null is no file", Assert.Throws<EnvironmentException>(() => EvidenceManifest.Of("/dev", ["null"], [], "now")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_check_names_what_differs_and_the_tag_is_made_once()
     {
         Git("init", "-q");
