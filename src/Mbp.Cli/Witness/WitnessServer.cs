@@ -33,9 +33,18 @@ internal static class WitnessServer
     private static async Task AddAsync(HttpContext http, LogWitness witness)
     {
         using var body = new MemoryStream();
-        await http.Request.Body.CopyToAsync(body, http.RequestAborted).ConfigureAwait(false);
-        var answer = witness.Add(body.GetBuffer().AsSpan(0, (int)body.Length));
-        await AnswerAsync(http, answer).ConfigureAwait(false);
+        try
+        {
+            await http.Request.Body.CopyToAsync(body, http.RequestAborted).ConfigureAwait(false);
+        }
+        catch (BadHttpRequestException e)
+        {
+            // Too large, or broken off: what a stranger sends is no trouble of ours.
+            await AnswerAsync(http, new WitnessAnswer(e.StatusCode, $"{e.Message}\n")).ConfigureAwait(false);
+            return;
+        }
+
+        await AnswerAsync(http, witness.Add(body.GetBuffer().AsSpan(0, (int)body.Length))).ConfigureAwait(false);
     }
 
     private static Task LatestAsync(HttpContext http, LogWitness witness) => AnswerAsync(
