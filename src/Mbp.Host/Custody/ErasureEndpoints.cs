@@ -19,7 +19,7 @@ public sealed record ErasureRequest(long? Position, IReadOnlyList<string>? Field
 /// <param name="Stream">Its stream.</param>
 /// <param name="Type">Its wire name.</param>
 /// <param name="Fields">The texts that were asked for.</param>
-/// <param name="Position">The position of the event that says so; the ledger's, where they had been erased before.</param>
+/// <param name="Position">The position of the event that says so, also where that was said before.</param>
 public sealed record ErasureResponse(long Erased, string Stream, string Type, IReadOnlyList<string> Fields, long Position);
 
 internal static class ErasureEndpoints
@@ -73,8 +73,8 @@ internal static class ErasureEndpoints
         }
 
         // Announced is announced: what is left is done even where the caller does not wait for it.
-        await worker.CarryOutAsync(position, CancellationToken.None);
-        return TypedResults.Ok(new ErasureResponse(position, stored.Stream.Value, stored.Type, texts, outcome.Position));
+        var announced = await worker.CarryOutAsync(position, CancellationToken.None);
+        return TypedResults.Ok(new ErasureResponse(position, stored.Stream.Value, stored.Type, texts, announced));
     }
 
     private static async Task<StoredEvent?> AtAsync(IEventStore store, long position, CancellationToken cancellationToken)

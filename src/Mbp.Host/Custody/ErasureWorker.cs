@@ -28,15 +28,20 @@ internal sealed class ErasureWorker(
     private readonly SemaphoreSlim _gate = new(1);
 
     /// <summary>Carries out what is announced of one position; returns when nothing here shows the texts any more.</summary>
-    public async Task CarryOutAsync(long position, CancellationToken cancellationToken)
+    /// <returns>Where it was announced last.</returns>
+    public async Task<long> CarryOutAsync(long position, CancellationToken cancellationToken)
     {
+        var announced = 0L;
         foreach (var erasure in await Erasures.ReadAsync(database.Store, cancellationToken).ConfigureAwait(false))
         {
             if (erasure.Position == position)
             {
                 await CarryOutAsync(erasure, cancellationToken).ConfigureAwait(false);
+                announced = erasure.At;
             }
         }
+
+        return announced;
     }
 
     public async ValueTask DisposeAsync()
