@@ -264,6 +264,24 @@ public sealed class LogVerbTests : IDisposable
         Assert.Equal(1, (await VerifyAsync("evidence", folder)).Exit);
     }
 
+    [Fact]
+    public async Task A_file_that_was_put_among_the_evidence_is_named()
+    {
+        var folder = Directory.CreateDirectory(_scratch["pack"]).FullName;
+        await File.WriteAllTextAsync(Path.Combine(folder, "a"), "a");
+        var root = EvidenceTree.Root([new EvidenceFile("pack/a", new MerkleHash(System.Security.Cryptography.SHA256.HashData("a"u8)))]);
+        var hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("a"u8));
+        await File.WriteAllTextAsync(Path.Combine(folder, "ANCHOR.json"), $$"""{"root":"{{root}}","at":"now","paths":["pack"],"files":[{"path":"pack/a","size":1,"sha256":"{{hash}}"}]}""");
+        await File.WriteAllTextAsync(Path.Combine(folder, "ANCHOR.txt"), $"{root}\n");
+        var (exit, output) = await VerifyAsync("evidence", folder, "--base", Path.GetDirectoryName(folder)!, "--root", root.ToString());
+        Assert.True(exit == 0, output);
+        Directory.CreateDirectory(Path.Combine(folder, "deep"));
+        await File.WriteAllTextAsync(Path.Combine(folder, "deep", "b"), "b");
+        (exit, output) = await VerifyAsync("evidence", folder, "--base", Path.GetDirectoryName(folder)!, "--root", root.ToString());
+        Assert.Equal(1, exit);
+        Assert.Contains("pack/deep/b: it is not among the files", output, StringComparison.Ordinal);
+    }
+
     private static StoredEvent Richer(StoredEvent stored)
     {
         var catalog = Domain.Slices.Catalog();

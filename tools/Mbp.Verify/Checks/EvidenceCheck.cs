@@ -36,6 +36,7 @@ internal static class EvidenceCheck
     private static async Task AnchorAsync(string anchor, string folder, string? expected, Report report, CancellationToken cancellationToken)
     {
         var files = new List<EvidenceFile>();
+        var paths = new List<string>();
         MerkleHash root;
         try
         {
@@ -43,6 +44,11 @@ internal static class EvidenceCheck
             root = document.RootElement.GetProperty("root").Deserialize<MerkleHash>();
             files.AddRange(document.RootElement.GetProperty("files").EnumerateArray().Select(file =>
                 new EvidenceFile(file.GetProperty("path").GetString() ?? "", file.GetProperty("sha256").Deserialize<MerkleHash>())));
+            if (document.RootElement.TryGetProperty("paths", out var asked))
+            {
+                paths.AddRange(asked.EnumerateArray().Select(path => path.GetString() ?? ""));
+            }
+
             if (EvidenceTree.Root(files) != root)
             {
                 report.Fault(FaultKind.Manifest, "the root is not that of the files that are listed: the list was changed", anchor);
@@ -70,11 +76,26 @@ internal static class EvidenceCheck
             }
         }
 
+        foreach (var added in Added(folder, paths, files, Path.GetDirectoryName(Path.GetFullPath(anchor))!))
+        {
+            report.Fault(FaultKind.Manifest, $"it is not among the files that were anchored: it came later, or was left out of {AnchorFile}", added);
+        }
+
         Expect(expected, root, anchor, report);
         if (report.FaultCount == 0)
         {
             report.Checked($"evidence   {files.Count} files, root {root}");
         }
+    }
+
+    /// <summary>What lies under the paths that were asked for and is not listed, but for what the anchoring itself wrote.</summary>
+    private static IEnumerable<string> Added(string folder, IEnumerable<string> paths, IEnumerable<EvidenceFile> files, string own)
+    {
+        var listed = files.Select(file => Path.GetFullPath(Path.Combine(folder, file.Path))).Append(Path.Combine(own, AnchorFile)).Append(Path.Combine(own, "ANCHOR.txt")).ToHashSet(StringComparer.Ordinal);
+        return paths.Select(path => Path.GetFullPath(Path.Combine(folder, path)))
+            .Where(path => (path + Path.DirectorySeparatorChar).StartsWith(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + Path.DirectorySeparatorChar, StringComparison.Ordinal) && Directory.Exists(path))
+            .SelectMany(path => Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories))
+            .Where(path => !listed.Contains(path)).Select(path => Path.GetRelativePath(folder, path)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
     }
 
     private static void Expect(string? expected, MerkleHash root, string file, Report report)
