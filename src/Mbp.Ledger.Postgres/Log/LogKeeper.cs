@@ -20,6 +20,9 @@ public sealed record LogKeeperOptions
     /// <summary>But not more often than this: a signature costs a synced file and a row, and under load many commits share one.</summary>
     public TimeSpan AtMost { get; init; } = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>How often a log that does not grow is looked after: whether the file of its last signed head is still what was written.</summary>
+    public TimeSpan Look { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How long a process waits before it tries to keep the log that another one keeps.</summary>
     public TimeSpan LockRetry { get; init; } = TimeSpan.FromSeconds(2);
 }
@@ -275,11 +278,17 @@ public sealed partial class LogKeeper : IAsyncDisposable
     /// <summary>Waits until there is something to sign and its time has come, or somebody asks.</summary>
     private async Task GatherAsync(Growing tree, CancellationToken cancellationToken)
     {
-        await UntilAsync(tree.Signed, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false);
-        if (!_requests.IsEmpty)
+        do
         {
-            return;
+            await UntilAsync(tree.Signed, _options.Look, cancellationToken).ConfigureAwait(false);
+            if (!_requests.IsEmpty)
+            {
+                return;
+            }
+
+            ThrowIfLastSignedChanged(tree);
         }
+        while (await _ledger.HeadAsync(cancellationToken).ConfigureAwait(false) <= tree.Signed);
 
         _state = _state with { UnsignedSince = _clock.GetCurrentInstant() };
         await UntilAsync(long.MaxValue, Left(_options.AtMost), cancellationToken).ConfigureAwait(false);
@@ -440,11 +449,7 @@ public sealed partial class LogKeeper : IAsyncDisposable
             return;
         }
 
-        if (_log.LastSigned.Read()?.Format() != tree.OnFile?.Format())
-        {
-            throw new InvalidDataException($"{_log.LastSigned.FilePath} was written by somebody else; what it says is looked at before anything is signed.");
-        }
-
+        ThrowIfLastSignedChanged(tree);
         await LoadKeysAsync(tree, cancellationToken).ConfigureAwait(false);
         SignedNote? note = null;
         if (size > tree.Signed)
@@ -462,6 +467,14 @@ public sealed partial class LogKeeper : IAsyncDisposable
         if (note is not null)
         {
             CheckpointSigned?.Invoke(note);
+        }
+    }
+
+    private void ThrowIfLastSignedChanged(Growing tree)
+    {
+        if (_log.LastSigned.Read()?.Format() != tree.OnFile?.Format())
+        {
+            throw new InvalidDataException($"{_log.LastSigned.FilePath} was written by somebody else; what it says is looked at before anything is signed.");
         }
     }
 

@@ -132,6 +132,17 @@ public sealed class LogKeeperTests
     }
 
     [Fact]
+    public async Task A_last_signed_head_that_was_damaged_is_seen_while_the_log_rests()
+    {
+        await using var stage = await LogStage.NewAsync(events: 10);
+        var keeper = stage.Keep();
+        await LogStage.UntilAsync(() => keeper.State.SignedSize == 10);
+        await File.WriteAllTextAsync(stage.Log.LastSigned.FilePath, "no note");
+        await LogStage.UntilAsync(() => keeper.State.Fault is not null);
+        Assert.Equal(LogFaults.LastSigned, keeper.State.Fault!.Kind);
+    }
+
+    [Fact]
     public async Task An_entry_that_was_changed_is_not_signed()
     {
         await using var stage = await LogStage.NewAsync(events: 10);

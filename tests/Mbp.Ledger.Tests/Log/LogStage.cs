@@ -11,7 +11,7 @@ namespace Mbp.Ledger.Tests.Log;
 /// <summary>A ledger with a public log, on a database and a folder of its own.</summary>
 internal sealed class LogStage : IAsyncDisposable
 {
-    private static readonly LogKeeperOptions Quick = new() { Every = TimeSpan.FromMilliseconds(50), AtMost = TimeSpan.Zero, LockRetry = TimeSpan.FromMilliseconds(50) };
+    private static readonly LogKeeperOptions Quick = new() { Every = TimeSpan.FromMilliseconds(50), AtMost = TimeSpan.Zero, LockRetry = TimeSpan.FromMilliseconds(50), Look = TimeSpan.FromMilliseconds(50) };
 
     private readonly PostgresFixture _database = new();
     private readonly List<(LogKeeper Keeper, CancellationTokenSource Stop, Task Run)> _keepers = [];
