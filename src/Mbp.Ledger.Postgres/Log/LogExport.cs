@@ -153,6 +153,7 @@ public sealed class LogExport(RoleConnections connections, PostgresEventStore st
         var hashes = new MerkleHash[lines.Count];
         var tile = new byte[lines.Count * MerkleHash.Size];
         var text = new ArrayBufferWriter<byte>(lines.Sum(line => 256 + (line.Event.Event is { } e ? e.Data.Length + e.Headers.Length : 0)));
+        var scratch = new ArrayBufferWriter<byte>(512);
         for (var i = 0; i < hashes.Length; i++)
         {
             var entry = lines[i].Entry;
@@ -160,6 +161,11 @@ public sealed class LogExport(RoleConnections connections, PostgresEventStore st
             if (hashes[i] != entry.StoredHash)
             {
                 throw new ExportRefusedException($"The entry at position {entry.Position} does not have the hash that was stored with it: one of them was changed.", entry.Position);
+            }
+
+            if (lines[i].Event.Differs(entry.Bytes.Span, scratch) is { } difference)
+            {
+                throw new ExportRefusedException($"The event at position {entry.Position} is not the one that the log has there: {difference}. `mbp anchor deep-check` says more.", entry.Position);
             }
 
             hashes[i].CopyTo(tile.AsSpan(i * MerkleHash.Size));

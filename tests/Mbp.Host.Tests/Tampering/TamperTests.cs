@@ -70,9 +70,7 @@ public sealed class TamperTests(HonestLedger ledger, ITestOutputHelper output) :
             await EditDataAsync();
             Seen("deep-check", await copy.DeepCheckAsync(), $"FAULT at position {ledger.Granted} (DataEdited)");
             Unseen("the tree alone (rebuild --check)", await copy.RebuildAsync());
-            Unseen("export", await copy.ExportAsync());
-            Seen("log", await copy.VerifyAsync(), $"position {ledger.Granted}, events/", "its content or its salt is not what the log committed to");
-            Assert.Contains("through all tiles to the signed root", (await copy.VerifyAsync()).Output, StringComparison.Ordinal);
+            Seen("export", await copy.ExportAsync(), $"The event at position {ledger.Granted} is not the one that the log has there");
         }
 
         async Task LeafEditedAsync(Func<Task> edit)
@@ -152,8 +150,7 @@ public sealed class TamperTests(HonestLedger ledger, ITestOutputHelper output) :
             await SwapAsync();
             Seen("deep-check", await copy.DeepCheckAsync(), $"FAULT at position {ledger.Granted} (DataEdited)", $"FAULT at position {ledger.Opened} (DataEdited)");
             Unseen("the tree alone (rebuild --check)", await copy.RebuildAsync());
-            Unseen("export", await copy.ExportAsync());
-            Seen("log", await copy.VerifyAsync(), $"position {ledger.Granted}, events/", $"position {ledger.Opened}, events/", "the log's entry account_opened");
+            Seen("export", await copy.ExportAsync(), "is not the one that the log has there: the event says account_opened", "the log's entry credits_granted");
         }
 
         async Task SwappedWithLeavesAsync()
