@@ -1,6 +1,7 @@
 using System.Text;
 using Mbp.Host.Tests.Hosting;
 using Mbp.Ledger.Log;
+using Mbp.Ledger.Postgres;
 using Mbp.Ledger.Postgres.Log;
 using Mbp.Testing;
 using NodaTime;
@@ -83,6 +84,10 @@ public sealed class LogEpochTests(PostgresFixture database) : IClassFixture<Post
         Assert.False(File.Exists(log.Keys.PathOf(old)));
         Assert.Equal([Size(last), Size(dumped)], log.Evidence.Notes().Select(note => Checkpoint.Of(note.Note).Size));
         await RebuildAsync();
+        await using (var reader = Host.Database.Connections.Open(RoleConnections.ReaderRole))
+        {
+            Assert.Equal([old, keys[0]], (await PublishedLog.NewestAsync(reader, CancellationToken.None)).Keys.Select(key => key.Key));
+        }
 
         // And so after a restart, and after a rotation of the new log's key.
         await StopAsync();

@@ -53,15 +53,8 @@ public sealed class AnchorStore(RoleConnections connections) : IAsyncDisposable
     public async Task<SignedNote> CosignedAsync(PublishedCheckpoint checkpoint, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
-        await using var command = Command("SELECT line FROM ledger_cosignature WHERE epoch = $1 AND size = $2 ORDER BY key", checkpoint.Epoch, checkpoint.Size);
-        await using var rows = await command.ExecuteReaderAsync(ct).ConfigureAwait(false);
-        var lines = new List<NoteSignature>();
-        while (await rows.ReadAsync(ct).ConfigureAwait(false))
-        {
-            lines.Add(NoteSignature.Parse(rows.GetString(0)));
-        }
-
-        return checkpoint.Parsed.With(lines);
+        var note = checkpoint.Parsed;
+        return note.With(await PublishedLog.CosignaturesAsync(_pool, checkpoint.Epoch, checkpoint.Size, note, ct).ConfigureAwait(false));
     }
 
     /// <summary>The newest anchor of a kind whose reference begins with the place; null for none.</summary>

@@ -11,7 +11,7 @@ public sealed record LogKey(VerifierKey Key, long FromSize, long? UntilSize);
 /// <param name="Epoch">Which log.</param>
 /// <param name="Note">The newest note, with the cosignatures that came later.</param>
 /// <param name="Checkpoint">What it says.</param>
-/// <param name="Keys">All keys of the epoch.</param>
+/// <param name="Keys">All keys that there have been, the oldest first: those of logs that were given up, too, whose checkpoints somebody may still hold.</param>
 public sealed record PublishedLog(int Epoch, SignedNote Note, Checkpoint Checkpoint, IReadOnlyList<LogKey> Keys)
 {
     /// <summary>The newest checkpoint of the newest epoch.</summary>
@@ -32,7 +32,7 @@ public sealed record PublishedLog(int Epoch, SignedNote Note, Checkpoint Checkpo
             (epoch, text) = (row.GetInt32(0), row.GetString(1));
         }
 
-        var keys = await KeysAsync(reader, epoch, cancellationToken).ConfigureAwait(false);
+        var keys = await KeysAsync(reader, cancellationToken).ConfigureAwait(false);
         try
         {
             var note = SignedNote.Parse(text);
@@ -70,11 +70,10 @@ public sealed record PublishedLog(int Epoch, SignedNote Note, Checkpoint Checkpo
         return lines;
     }
 
-    private static async Task<IReadOnlyList<LogKey>> KeysAsync(NpgsqlDataSource reader, int epoch, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<LogKey>> KeysAsync(NpgsqlDataSource reader, CancellationToken cancellationToken)
     {
         var keys = new List<LogKey>();
-        await using var command = reader.CreateCommand("SELECT vkey, from_size, until_size FROM ledger_key WHERE epoch = $1 ORDER BY from_size, key_id");
-        command.Parameters.Add(new() { Value = epoch });
+        await using var command = reader.CreateCommand("SELECT vkey, from_size, until_size FROM ledger_key ORDER BY epoch, from_size, key_id");
         await using var row = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         while (await row.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
