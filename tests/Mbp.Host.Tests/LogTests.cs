@@ -149,6 +149,54 @@ public sealed class LogTests(HostFixture fixture) : IClassFixture<HostFixture>
     }
 
     [Fact]
+    public async Task A_rotation_that_was_interrupted_is_finished_by_the_next_call()
+    {
+        Assert.Equal("added", (await Api.PostAsync("/v2/log/keys/rotate", new { })).Ok()["done"]);
+        await Api.AccountAsync($"halfway-{Guid.NewGuid():n}"[..20], "1");
+        Assert.Equal("retired", (await Api.PostAsync("/v2/log/keys/rotate", new { now = true })).Ok()["done"]);
+
+        // The next key was kept, and the process ended before it was announced.
+        var log = fixture.Host.Database.Log;
+        var kept = log.Keys.Create(log.Origin);
+        await log.Store.AddKeyAsync(log.Epoch, kept, await Api.HeadAsync(), CancellationToken.None);
+        Assert.DoesNotContain(kept.ToString(), await CustodyAsync(), StringComparison.Ordinal);
+
+        Assert.Equal("waiting", (await Api.PostAsync("/v2/log/keys/rotate", new { })).Ok()["done"]);
+        Assert.Contains(kept.ToString(), await CustodyAsync(), StringComparison.Ordinal);
+        Assert.Equal("retired", (await Api.PostAsync("/v2/log/keys/rotate", new { now = true })).Ok()["done"]);
+        Assert.Equal(SignatureState.Valid, SignedNote.Parse((await Api.PostAsync("/v2/log/checkpoint")).Ok()["note"]).Verify(kept));
+
+        async Task<string> CustodyAsync()
+        {
+            var said = new System.Text.StringBuilder();
+            await foreach (var stored in fixture.Host.Database.Store.ReadStreamAsync(Mbp.Ledger.StreamId.Parse("custody"), 0, CancellationToken.None))
+            {
+                said.Append(System.Text.Encoding.UTF8.GetString(stored.Data.Span));
+            }
+
+            return said.ToString();
+        }
+    }
+
+    [Fact]
+    public async Task Only_the_headers_are_given_to_whoever_asks_for_no_more()
+    {
+        (await Api.PostAsync("/v2/log/checkpoint")).Ok();
+        using var http = new HttpClient { BaseAddress = Api.Address };
+        foreach (var path in new[] { "/log/checkpoint", "/log/vkeys", "/log/proof/1", "/log/tile/0/000.p/1", "/log/consistency?from=1" })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Head, path);
+            using var head = await http.SendAsync(request);
+            using var whole = await http.GetAsync(new Uri(path, UriKind.Relative));
+            Assert.Equal((whole.StatusCode, whole.Content.Headers.ContentType, 0), (head.StatusCode, head.Content.Headers.ContentType, (await head.Content.ReadAsByteArrayAsync()).Length));
+            Assert.Equal(whole.Headers.CacheControl, head.Headers.CacheControl);
+        }
+
+        using var checkpoint = await http.SendAsync(new HttpRequestMessage(HttpMethod.Head, "/log/checkpoint"));
+        Assert.Equal(System.Net.HttpStatusCode.OK, checkpoint.StatusCode);
+    }
+
+    [Fact]
     public async Task Keys_are_rotated_under_load_and_everything_verifies_under_the_key_that_signed_it()
     {
         var house = await Api.AccountAsync($"rotate-{Guid.NewGuid():n}"[..20], "50000");
@@ -181,7 +229,8 @@ public sealed class LogTests(HostFixture fixture) : IClassFixture<HostFixture>
         Assert.Equal([SignatureState.Absent, SignatureState.Valid], new[] { old, next }.Select(signed.Verify));
 
         var log = fixture.Host.Database.Log;
-        var until = (await log.Store.KeysAsync(log.Epoch, CancellationToken.None)).Single(key => key.Key == old).Until!.Value;
+        var record = (await log.Store.KeysAsync(log.Epoch, CancellationToken.None)).Single(key => key.Key == old);
+        var (from, until) = (record.From, record.Until!.Value);
         Assert.False(File.Exists(log.Keys.PathOf(old)));
         Assert.Contains(receipts, receipt => receipt.KeyId == old.KeyId);
         Assert.Contains(receipts, receipt => receipt.KeyId == next.KeyId);
@@ -195,7 +244,7 @@ public sealed class LogTests(HostFixture fixture) : IClassFixture<HostFixture>
         {
             Assert.DoesNotContain(SignatureState.Invalid, (await KeysAsync()).Select(checkpoint.Note.Verify));
             Assert.Contains(SignatureState.Valid, (await KeysAsync()).Select(checkpoint.Note.Verify));
-            Assert.Equal(checkpoint.Size <= until, checkpoint.Note.Verify(old) == SignatureState.Valid);
+            Assert.Equal(checkpoint.Size >= from && checkpoint.Size <= until, checkpoint.Note.Verify(old) == SignatureState.Valid);
         }
 
         // Every table made again from the events: the log is not touched, and is what it was to the byte.

@@ -25,11 +25,18 @@ internal static class LogEndpoints
             context.HttpContext.Response.Headers.AccessControlAllowOrigin = "*";
             return next(context);
         });
-        log.MapGet("/checkpoint", CheckpointAsync).WithName("logCheckpoint").WithSummary("The newest signed tree head, with what witnesses said of it").Produces<string>(200, "text/plain");
-        log.MapGet("/tile/{**path}", TileAsync).WithName("logTile").WithSummary("A tile or an entry bundle").Produces(200, contentType: "application/octet-stream");
-        log.MapGet("/vkeys", KeysAsync).WithName("logKeys").WithSummary("The log's verifier keys, retired ones too").Produces<string>(200, "text/plain");
-        log.MapGet("/proof/{position}", ProofAsync).WithName("logProof").WithSummary("That the log holds an event: an offline proof").Produces<string>(200, "text/plain");
-        log.MapGet("/consistency", ConsistencyAsync).WithName("logConsistency").WithSummary("That a tree is the beginning of a larger one");
+        Get("/checkpoint", CheckpointAsync).WithName("logCheckpoint").WithSummary("The newest signed tree head, with what witnesses said of it").Produces<string>(200, "text/plain");
+        Get("/tile/{**path}", TileAsync).WithName("logTile").WithSummary("A tile or an entry bundle").Produces(200, contentType: "application/octet-stream");
+        Get("/vkeys", KeysAsync).WithName("logKeys").WithSummary("The log's verifier keys, retired ones too").Produces<string>(200, "text/plain");
+        Get("/proof/{position}", ProofAsync).WithName("logProof").WithSummary("That the log holds an event: an offline proof").Produces<string>(200, "text/plain");
+        Get("/consistency", ConsistencyAsync).WithName("logConsistency").WithSummary("That a tree is the beginning of a larger one");
+
+        // Whoever mirrors the log asks first whether there is something new. It goes without saying in the contract.
+        RouteHandlerBuilder Get(string pattern, Delegate handler)
+        {
+            log.MapMethods(pattern, [HttpMethods.Head], handler).ExcludeFromDescription();
+            return log.MapGet(pattern, handler);
+        }
     }
 
     private static async Task<IResult> CheckpointAsync(HttpContext http, Database database, CancellationToken cancellationToken)
