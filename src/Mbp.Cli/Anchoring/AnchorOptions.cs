@@ -10,7 +10,7 @@ namespace Mbp.Cli.Anchoring;
 internal sealed class AnchorOptions
 {
     private readonly HostConnection _host = new();
-    private readonly Option<string?> _postgres = new("--postgres") { Description = "The database, where it is not the data folder's." };
+    private readonly Option<string?> _postgres = LedgerOptions.Postgres();
     private readonly Option<string[]> _anchors = new("--anchor")
     {
         Description = "folder=DIR, git=REPOSITORY[,push=REMOTE] or rfc3161=URL,cert=FILE; may be given again. Those in log/anchors of the data folder come on top.",

@@ -19,13 +19,12 @@ internal static class AnchorVerb
 
     private static Command Status()
     {
-        var (host, postgres, json) = (new HostConnection(), Postgres(), Json());
-        var status = new Command("status", "Where the log stands: the ledger's head, the newest checkpoint, the last signed head, the keys.") { postgres, json };
-        host.AddTo(status);
+        var status = new Command("status", "Where the log stands: the ledger's head, the newest checkpoint, the last signed head, the keys.");
+        var ledger = new LedgerOptions().AddTo(status);
         status.SetAction(async (parsed, cancellationToken) =>
         {
-            await using var database = await LedgerAccess.OpenAsync(host.Data(parsed), parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
-            await using var log = await LogAsync(database, host.Data(parsed), cancellationToken).ConfigureAwait(false);
+            await using var database = await ledger.OpenAsync(parsed, cancellationToken).ConfigureAwait(false);
+            await using var log = await LogAsync(database, ledger.Data(parsed), cancellationToken).ConfigureAwait(false);
             var head = await database.Store.HeadAsync(cancellationToken).ConfigureAwait(false);
             var newest = await log.Store.NewestAsync(log.Epoch, cancellationToken).ConfigureAwait(false);
             var keys = await log.Store.KeysAsync(log.Epoch, cancellationToken).ConfigureAwait(false);
@@ -38,16 +37,17 @@ internal static class AnchorVerb
             }
 
             fault ??= last is not null && last.Size > head ? $"{last.Size} leaves were signed, and the ledger ends at {head}: it was cut off, or restored from an older copy." : null;
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(parsed.GetValue(json)
-                ? JsonSerializer.Serialize(
+            await ledger.SayAsync(
+                parsed,
+                () => JsonSerializer.Serialize(
                     new
                     {
                         origin = log.Origin, epoch = log.Epoch, head, signed = newest?.Size ?? 0, unsigned = head - (newest?.Size ?? 0), root = newest is null ? null : Convert.ToBase64String(newest.Root.ToArray()),
                         at = newest?.At.ToString(), checkpoints, cosignatures = cosignatures.Count, lastSigned = last?.Size, fault,
                         keys = keys.Select(key => new { keyId = key.Id, vkey = key.Key.ToString(), from = key.From, until = key.Until, here = File.Exists(log.Keys.PathOf(key.Key)) }),
                     },
-                    Importing.ImportReport.Json)
-                : Text(log, head, newest, checkpoints, cosignatures.Count, last, keys, fault)).ConfigureAwait(false);
+                    Importing.ImportReport.Json),
+                () => Text(log, head, newest, checkpoints, cosignatures.Count, last, keys, fault)).ConfigureAwait(false);
             return fault is null ? 0 : 1;
         });
         return status;
@@ -55,7 +55,7 @@ internal static class AnchorVerb
 
     private static Command Sign()
     {
-        var (host, postgres) = (new HostConnection(), Postgres());
+        var (host, postgres) = (new HostConnection(), LedgerOptions.Postgres());
         var offline = new Option<bool>("--stored") { Description = "Print the newest checkpoint as it is stored; ask no host." };
         var sign = new Command("checkpoint", "Has the running host sign the log up to its head, now, and prints the checkpoint. A halted keeper tries again.") { offline, postgres };
         host.AddTo(sign);
@@ -87,10 +87,9 @@ internal static class AnchorVerb
 
     private static Command Rebuild()
     {
-        var (host, postgres, json) = (new HostConnection(), Postgres(), Json());
         var check = new Option<bool>("--check") { Description = "Compare only; the log's tables are never written by this command." };
-        var rebuild = new Command("rebuild", "Makes the whole log again from its leaves and compares: the root at every checkpoint, every tile, every note.") { check, postgres, json };
-        host.AddTo(rebuild);
+        var rebuild = new Command("rebuild", "Makes the whole log again from its leaves and compares: the root at every checkpoint, every tile, every note.") { check };
+        var ledger = new LedgerOptions().AddTo(rebuild);
         rebuild.SetAction(async (parsed, cancellationToken) =>
         {
             if (!parsed.GetValue(check))
@@ -98,18 +97,19 @@ internal static class AnchorVerb
                 throw new EnvironmentException("The log is only ever added to: there is nothing to rebuild but in comparison. Give --check.");
             }
 
-            await using var database = await LedgerAccess.OpenAsync(host.Data(parsed), parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
-            await using var log = await LogAsync(database, host.Data(parsed), cancellationToken).ConfigureAwait(false);
+            await using var database = await ledger.OpenAsync(parsed, cancellationToken).ConfigureAwait(false);
+            await using var log = await LogAsync(database, ledger.Data(parsed), cancellationToken).ConfigureAwait(false);
             var run = new LogRebuild(log, database.Connections);
             var head = await database.Store.HeadAsync(cancellationToken).ConfigureAwait(false);
             var work = run.RunAsync(cancellationToken);
             await Importing.Progress.ShowAsync("events", head, () => run.Position, work).ConfigureAwait(false);
             var report = await work.ConfigureAwait(false);
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(parsed.GetValue(json)
-                ? JsonSerializer.Serialize(
+            await ledger.SayAsync(
+                parsed,
+                () => JsonSerializer.Serialize(
                     new { origin = log.Origin, size = report.Size, checkpoints = report.Checkpoints, tiles = report.Tiles, resigned = report.Resigned, holds = report.Holds, differences = report.Differences, epochs = report.Epochs, evidenceOnly = report.EvidenceOnly },
-                    Importing.ImportReport.Json)
-                : Text(report)).ConfigureAwait(false);
+                    Importing.ImportReport.Json),
+                () => Text(report)).ConfigureAwait(false);
             return report.Holds ? 0 : 1;
         });
         return rebuild;
@@ -119,10 +119,6 @@ internal static class AnchorVerb
     internal static async Task<PublicLog> LogAsync(LedgerAccess database, string data, CancellationToken cancellationToken) =>
         await PublicLog.TryOpenAsync(database.Connections, Path.Combine(data, "log"), cancellationToken).ConfigureAwait(false)
         ?? throw new EnvironmentException("This ledger has no public log yet: it begins with the host's first start.");
-
-    internal static Option<string?> Postgres() => new("--postgres") { Description = "The database, where it is not the data folder's." };
-
-    internal static Option<bool> Json() => new("--json") { Description = "One JSON object." };
 
     private static (Checkpoint? Last, string? Fault) LastSigned(PublicLog log)
     {

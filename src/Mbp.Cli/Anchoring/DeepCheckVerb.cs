@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Mbp.Cli.Api;
 using Mbp.Cli.Auditing;
 using Mbp.Cli.Files;
 using Mbp.Domain.Governance.Custody;
@@ -18,14 +17,11 @@ internal static class DeepCheckVerb
     {
         var from = new Option<long>("--from") { Description = "The first position.", DefaultValueFactory = _ => 1 };
         var to = new Option<long?>("--to") { Description = "The last position; the ledger's head otherwise." };
-        var postgres = new Option<string?>("--postgres") { Description = "The database, where it is not the data folder's." };
-        var json = new Option<bool>("--json") { Description = "One JSON object." };
-        var host = new HostConnection();
-        var verb = new Command("deep-check", "Holds every stored event, with its salt, to its entry in the public log and that to its hash.") { from, to, postgres, json };
-        host.AddTo(verb);
+        var verb = new Command("deep-check", "Holds every stored event, with its salt, to its entry in the public log and that to its hash.") { from, to };
+        var ledger = new LedgerOptions().AddTo(verb);
         verb.SetAction(async (parsed, cancellationToken) =>
         {
-            await using var database = await LedgerAccess.OpenAsync(host.Data(parsed), parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
+            await using var database = await ledger.OpenAsync(parsed, cancellationToken).ConfigureAwait(false);
             await using var check = new DeepCheck(database.Connections, database.Store, Erasable.Of);
             var head = await database.Store.HeadAsync(cancellationToken).ConfigureAwait(false);
             var (first, last) = (parsed.GetValue(from), parsed.GetValue(to) ?? head);
@@ -42,16 +38,16 @@ internal static class DeepCheckVerb
             var (after, upTo) = (first - 1, last);
             var watch = Stopwatch.StartNew();
             await Importing.Progress.ShowAsync("events", Math.Max(0, upTo - after), () => check.Position, check.RunAsync(after, upTo, cancellationToken)).ConfigureAwait(false);
-            var speed = Math.Round(check.Report.Checks / Math.Max(watch.Elapsed.TotalSeconds, 0.001));
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(parsed.GetValue(json) ? ToJson(check.Report, speed) : ToText(check.Report, speed)).ConfigureAwait(false);
+            var seconds = Math.Max(watch.Elapsed.TotalSeconds, 0.001);
+            await ledger.SayAsync(parsed, () => ToJson(check.Report, seconds), () => ToText(check.Report, seconds)).ConfigureAwait(false);
             return check.Report.Holds ? 0 : 1;
         });
         return verb;
     }
 
-    private static string ToText(DeepCheckReport report, double speed)
+    private static string ToText(DeepCheckReport report, double seconds)
     {
-        var text = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"leaves     {report.Checks} checks, {speed:0} events/s; {report.Voids} void\n{LeafWords.Erased(report)}"));
+        var text = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"leaves     {report.Checks} checks in {seconds:0.0} s, {report.Checks / seconds:0} events/s; {report.Voids} void\n{LeafWords.Erased(report)}"));
         foreach (var fault in report.Faults.Take(LeafWords.Shown))
         {
             text.Append(CultureInfo.InvariantCulture, $"\nFAULT at position {fault.Position} ({fault.Kind}): {fault.What}");
@@ -60,10 +56,10 @@ internal static class DeepCheckVerb
         return text.Append(report.Holds ? "\nwhat is stored is what the log committed to" : string.Create(CultureInfo.InvariantCulture, $"\nWHAT IS STORED IS NOT WHAT THE LOG COMMITTED TO: {report.FaultCount} faults")).ToString();
     }
 
-    private static string ToJson(DeepCheckReport report, double speed) => JsonSerializer.Serialize(
+    private static string ToJson(DeepCheckReport report, double seconds) => JsonSerializer.Serialize(
         new
         {
-            checks = report.Checks, eventsPerSecond = speed, voids = report.Voids, erased = report.ErasedCount, erasedPositions = report.Erased,
+            checks = report.Checks, seconds = Math.Round(seconds, 3), eventsPerSecond = Math.Round(report.Checks / seconds), voids = report.Voids, erased = report.ErasedCount, erasedPositions = report.Erased,
             faults = report.Faults.Select(fault => new { position = fault.Position, kind = fault.Kind.ToString(), what = fault.What }), faultCount = report.FaultCount, holds = report.Holds,
         },
         Importing.ImportReport.Json);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Mbp.Cli.Api;
+using Mbp.Cli.Auditing;
 
 namespace Mbp.Cli.Anchoring;
 
@@ -10,7 +11,7 @@ internal static class EpochVerb
     {
         var confirm = new Option<string>("--confirm") { Description = "The origin of the log that is given up, as `mbp anchor status` shows it.", Required = true };
         var reason = new Option<string>("--reason") { Description = "Why; it becomes part of the log.", Required = true };
-        var (host, json) = (new HostConnection(), AnchorVerb.Json());
+        var (host, json) = (new HostConnection(), LedgerOptions.Json());
         var epoch = new Command("new-epoch", "Gives a log up whose signed leaves are lost for good, and begins the next one; refused while the log is healthy.") { confirm, reason, json };
         host.AddTo(epoch);
         epoch.SetAction(async (parsed, cancellationToken) =>

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using Mbp.Cli.Api;
 using Mbp.Cli.Auditing;
 using Mbp.Cli.Files;
 using Mbp.Domain;
@@ -23,19 +22,16 @@ internal static class ExportVerb
     {
         var folder = new Argument<string>("DIR") { Description = "A folder that is not there yet, or is empty." };
         var market = new Option<string[]>("--market") { Description = "Only this market, as one self-contained file; may be given more than once." };
-        var postgres = new Option<string?>("--postgres") { Description = "The database, where it is not the data folder's." };
-        var json = new Option<bool>("--json") { Description = "One JSON object." };
-        var host = new HostConnection();
-        var export = new Command("export", "Writes the public log up to its newest checkpoint as files that anybody can verify offline (tools/verify_anchor).") { folder, market, postgres, json };
-        host.AddTo(export);
+        var export = new Command("export", "Writes the public log up to its newest checkpoint as files that anybody can verify offline (tools/verify_anchor).") { folder, market };
+        var ledger = new LedgerOptions().AddTo(export);
         export.SetAction(async (parsed, cancellationToken) =>
         {
-            await using var database = await LedgerAccess.OpenAsync(host.Data(parsed), parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
+            await using var database = await ledger.OpenAsync(parsed, cancellationToken).ConfigureAwait(false);
             var run = new ExportRun(database, parsed.GetValue(folder)!, parsed.GetValue(market) ?? []);
             try
             {
                 var report = await run.GoAsync(cancellationToken).ConfigureAwait(false);
-                await parsed.InvocationConfiguration.Output.WriteLineAsync(parsed.GetValue(json) ? JsonSerializer.Serialize(report, Importing.ImportReport.Json) : report.ToText()).ConfigureAwait(false);
+                await ledger.SayAsync(parsed, () => JsonSerializer.Serialize(report, Importing.ImportReport.Json), report.ToText).ConfigureAwait(false);
                 return 0;
             }
             catch (ExportRefusedException e)

@@ -16,19 +16,19 @@ internal static class KeysVerb
 
     private static Command List()
     {
-        var (host, postgres, json) = (new HostConnection(), AnchorVerb.Postgres(), AnchorVerb.Json());
-        var list = new Command("list", "Every key that ever signed, and for which sizes.") { postgres, json };
-        host.AddTo(list);
+        var list = new Command("list", "Every key that ever signed, and for which sizes.");
+        var ledger = new LedgerOptions().AddTo(list);
         list.SetAction(async (parsed, cancellationToken) =>
         {
-            await using var database = await LedgerAccess.OpenAsync(host.Data(parsed), parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
-            await using var log = await AnchorVerb.LogAsync(database, host.Data(parsed), cancellationToken).ConfigureAwait(false);
+            await using var database = await ledger.OpenAsync(parsed, cancellationToken).ConfigureAwait(false);
+            await using var log = await AnchorVerb.LogAsync(database, ledger.Data(parsed), cancellationToken).ConfigureAwait(false);
             var keys = await log.Store.KeysAsync(log.Epoch, cancellationToken).ConfigureAwait(false);
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(parsed.GetValue(json)
-                ? JsonSerializer.Serialize(
+            await ledger.SayAsync(
+                parsed,
+                () => JsonSerializer.Serialize(
                     new { origin = log.Origin, items = keys.Select(key => new { keyId = key.Id, vkey = key.Key.ToString(), from = key.From, until = key.Until, here = File.Exists(log.Keys.PathOf(key.Key)) }) },
-                    Importing.ImportReport.Json)
-                : Text(keys, log.Keys)).ConfigureAwait(false);
+                    Importing.ImportReport.Json),
+                () => Text(keys, log.Keys)).ConfigureAwait(false);
             return 0;
         });
         return list;
@@ -38,7 +38,7 @@ internal static class KeysVerb
     {
         var now = new Option<bool>("--now") { Description = "Retire the old key at once: for a key that may be known to others." };
         var reason = new Option<string?>("--reason") { Description = "Why the old key is retired; kept in the ledger." };
-        var (host, json) = (new HostConnection(), AnchorVerb.Json());
+        var (host, json) = (new HostConnection(), LedgerOptions.Json());
         var rotate = new Command("rotate", "Adds the next key on the running host; 14 days later (or --now), retires the old one and destroys it.") { now, reason, json };
         host.AddTo(rotate);
         rotate.SetAction(async (parsed, cancellationToken) =>

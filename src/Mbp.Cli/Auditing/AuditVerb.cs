@@ -15,23 +15,18 @@ internal static class AuditVerb
     {
         var market = new Option<string?>("--market") { Description = "Show this market's final state, too; the whole ledger is gone through all the same." };
         var to = new Option<long?>("--to") { Description = "Stop after the command at this position." };
-        var postgres = new Option<string?>("--postgres") { Description = "The database, where it is not the data folder's." };
-        var json = new Option<bool>("--json") { Description = "One JSON object." };
-        var host = new HostConnection();
-        var replay = new Command("replay", "Folds the ledger again, asks every decider again, and holds each invariant to every position.") { market, to, postgres, json };
-        host.AddTo(replay);
+        var replay = new Command("replay", "Folds the ledger again, asks every decider again, and holds each invariant to every position.") { market, to };
+        var ledger = new LedgerOptions().AddTo(replay);
         replay.SetAction(async (parsed, cancellationToken) =>
         {
-            var data = host.Data(parsed);
-            await using var database = await LedgerAccess.OpenAsync(data, parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
-            var live = await LiveDigest.TryGetAsync(host, parsed, cancellationToken).ConfigureAwait(false);
+            await using var database = await ledger.OpenAsync(parsed, cancellationToken).ConfigureAwait(false);
+            var live = await LiveDigest.TryGetAsync(ledger.Host, parsed, cancellationToken).ConfigureAwait(false);
             await using var leaves = new DeepCheck(database.Connections, database.Store, Erasable.Of);
             var run = new ReplayRun(database.Store, leaves, live);
             var head = await database.Store.HeadAsync(cancellationToken).ConfigureAwait(false);
             await Importing.Progress.ShowAsync(
                 "events", Math.Min(head, parsed.GetValue(to) ?? head), () => run.Audit.Position, run.GoAsync(parsed.GetValue(to), cancellationToken)).ConfigureAwait(false);
-            var output = parsed.InvocationConfiguration.Output;
-            await output.WriteLineAsync(parsed.GetValue(json) ? run.ToJson() : run.ToText(parsed.GetValue(market))).ConfigureAwait(false);
+            await ledger.SayAsync(parsed, run.ToJson, () => run.ToText(parsed.GetValue(market))).ConfigureAwait(false);
             if (parsed.GetValue(market) is { } asked && !run.Audit.States.Markets.ContainsKey(asked))
             {
                 throw new EnvironmentException($"There is no market '{asked}' in what was replayed.");

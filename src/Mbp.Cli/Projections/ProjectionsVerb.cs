@@ -21,15 +21,14 @@ internal static class ProjectionsVerb
 
     private static Command List()
     {
-        var (host, postgres, json) = (new HostConnection(), Postgres(), Json());
-        var list = new Command("list", "Where each stands, and why one stopped.") { postgres, json };
-        host.AddTo(list);
+        var list = new Command("list", "Where each stands, and why one stopped.");
+        var ledger = new LedgerOptions().AddTo(list);
         list.SetAction(async (parsed, cancellationToken) =>
         {
-            await using var database = await LedgerAccess.OpenAsync(host.Data(parsed), parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
+            await using var database = await ledger.OpenAsync(parsed, cancellationToken).ConfigureAwait(false);
             var head = await database.Store.HeadAsync(cancellationToken).ConfigureAwait(false);
             var records = await ProjectionRecord.AllAsync(database.Connections, cancellationToken).ConfigureAwait(false);
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(parsed.GetValue(json) ? ToJson(records, head) : ToText(records, head)).ConfigureAwait(false);
+            await ledger.SayAsync(parsed, () => ToJson(records, head), () => ToText(records, head)).ConfigureAwait(false);
             return records.Any(record => record.Fault is not null) ? 1 : 0;
         });
         return list;
@@ -40,13 +39,12 @@ internal static class ProjectionsVerb
         var name = new Argument<string?>("NAME") { Description = "Which projection; `mbp projections list` names them.", Arity = ArgumentArity.ZeroOrOne };
         var all = new Option<bool>("--all") { Description = "Every projection, in one pass over the ledger." };
         var dryRun = new Option<bool>("--dry-run") { Description = "Build and compare; change nothing that serves." };
-        var (host, postgres, json) = (new HostConnection(), Postgres(), Json());
-        var rebuild = new Command("rebuild", "Builds tables again from the first event, beside those that serve, compares every row, and swaps.") { name, all, dryRun, postgres, json };
-        host.AddTo(rebuild);
+        var rebuild = new Command("rebuild", "Builds tables again from the first event, beside those that serve, compares every row, and swaps.") { name, all, dryRun };
+        var ledger = new LedgerOptions().AddTo(rebuild);
         rebuild.SetAction(async (parsed, cancellationToken) =>
         {
             var chosen = Chosen(parsed.GetValue(name), parsed.GetValue(all));
-            await using var database = await LedgerAccess.OpenAsync(host.Data(parsed), parsed.GetValue(postgres), cancellationToken).ConfigureAwait(false);
+            await using var database = await ledger.OpenAsync(parsed, cancellationToken).ConfigureAwait(false);
             var run = new ProjectionRebuild(database.Connections, database.Store, Slices.Catalog());
             var work = run.RunAsync(chosen, parsed.GetValue(dryRun), cancellationToken);
             try
@@ -64,7 +62,7 @@ internal static class ProjectionsVerb
             }
 
             var report = await work.ConfigureAwait(false);
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(parsed.GetValue(json) ? ToJson(report) : ToText(report)).ConfigureAwait(false);
+            await ledger.SayAsync(parsed, () => ToJson(report), () => ToText(report)).ConfigureAwait(false);
             // A comparison that was asked for and not made is no "equal".
             return !report.DigestEqual ? 1 : report is { Swapped: false, Position: 0 } ? 2 : 0;
         });
@@ -91,10 +89,6 @@ internal static class ProjectionsVerb
         });
         return resume;
     }
-
-    private static Option<string?> Postgres() => new("--postgres") { Description = "The database, where it is not the data folder's." };
-
-    private static Option<bool> Json() => new("--json") { Description = "One JSON object." };
 
     private static IReadOnlyList<TableProjection> Chosen(string? name, bool all) => (name, all) switch
     {
