@@ -27,7 +27,7 @@ internal sealed record Trust(IReadOnlyList<TrustedKey> Keys, LogPolicy? Policy)
         {
             try
             {
-                keys.AddRange(Parse(await Input.ReadAsync(vkeysFile, cancellationToken).ConfigureAwait(false)));
+                keys.AddRange(Parse(Input.Read(vkeysFile)));
             }
             catch (LogFormatException e)
             {
@@ -117,11 +117,12 @@ internal static class Input
 {
     private const long MaxBytes = 1L << 31;
 
-    public static async Task<byte[]> ReadAsync(string file, CancellationToken cancellationToken)
+    /// <summary>All of it, at once: to hand a small file to other threads takes longer than to read it.</summary>
+    public static byte[] Read(string file)
     {
         try
         {
-            return new FileInfo(file).Length < MaxBytes ? await File.ReadAllBytesAsync(file, cancellationToken).ConfigureAwait(false) : throw new CannotAskException($"{file} is too large.");
+            return new FileInfo(file).Length < MaxBytes ? File.ReadAllBytes(file) : throw new CannotAskException($"{file} is too large.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -35,7 +35,7 @@ internal static class LogVerb
             {
                 foreach (var file in parsed.GetValue(old) ?? [])
                 {
-                    await head.ExtendsAsync(file, await Input.ReadAsync(file, cancellationToken).ConfigureAwait(false), checkpoint, cancellationToken).ConfigureAwait(false);
+                    await head.ExtendsAsync(file, Input.Read(file), checkpoint, cancellationToken).ConfigureAwait(false);
                 }
 
                 if (everything)

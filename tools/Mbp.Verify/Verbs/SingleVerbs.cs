@@ -35,7 +35,7 @@ internal static class ReceiptVerb
             var check = new ReceiptCheck(trust, report);
             foreach (var file in parsed.GetValue(files) ?? [])
             {
-                var receipt = ReceiptCheck.Read(file, await Input.ReadAsync(file, cancellationToken).ConfigureAwait(false));
+                var receipt = ReceiptCheck.Read(file, Input.Read(file));
                 if (check.Alone(file, receipt) && site is not null && checkpoint is not null)
                 {
                     await check.KeptAsync(file, receipt, checkpoint, site, cancellationToken).ConfigureAwait(false);
@@ -75,7 +75,7 @@ internal static class ProofVerb
                 return;
             }
 
-            var proof = TlogProof.Parse(Encoding.UTF8.GetString(await Input.ReadAsync(subject, cancellationToken).ConfigureAwait(false)));
+            var proof = TlogProof.Parse(Encoding.UTF8.GetString(Input.Read(subject)));
             var leaf = await LeafAsync(proof.Index + 1, parsed.GetValue(entry), parsed.GetValue(@event), site, checkpoint, report, cancellationToken).ConfigureAwait(false);
             OfFile(subject, proof, leaf, trust, report);
         }));
@@ -132,12 +132,12 @@ internal static class ProofVerb
     {
         if (entry is not null)
         {
-            return MerkleTree.LeafHash(await Input.ReadAsync(entry, cancellationToken).ConfigureAwait(false));
+            return MerkleTree.LeafHash(Input.Read(entry));
         }
 
         if (@event is not null)
         {
-            var exported = ExportedEvent.Parse(await Input.ReadAsync(@event, cancellationToken).ConfigureAwait(false), strict: false);
+            var exported = ExportedEvent.Parse(Input.Read(@event), strict: false);
             return exported.IsErased ? throw new CannotAskException($"{@event} was erased: without its salt its entry cannot be computed. Use --entry or --log.") : exported.Leaf();
         }
 
@@ -180,7 +180,7 @@ internal static class EventVerb
             }
             else
             {
-                exported = ExportedEvent.Parse(await Input.ReadAsync(subject, cancellationToken).ConfigureAwait(false), strict: false);
+                exported = ExportedEvent.Parse(Input.Read(subject), strict: false);
                 entries.Within(exported.Position);
             }
 
@@ -234,7 +234,7 @@ internal static class MarketVerb
         Checkpoint checkpoint;
         try
         {
-            file = Domain.Audit.MarketFile.Parse(await Input.ReadAsync(name, cancellationToken).ConfigureAwait(false));
+            file = Domain.Audit.MarketFile.Parse(Input.Read(name));
             checkpoint = Checkpoint.Of(file.Checkpoint);
         }
         catch (LogFormatException e)
@@ -281,7 +281,7 @@ internal static class ConsistencyVerb
         {
             var site = parsed.GetValue(log) is { } name ? Site.Open(name) : null;
             var trust = await common.TrustAsync(parsed, site, [], report, cancellationToken).ConfigureAwait(false);
-            var (a, b) = (await ReadAsync(parsed.GetValue(first)!, trust, cancellationToken).ConfigureAwait(false), await ReadAsync(parsed.GetValue(second)!, trust, cancellationToken).ConfigureAwait(false));
+            var (a, b) = (Read(parsed.GetValue(first)!, trust), Read(parsed.GetValue(second)!, trust));
             if (a.Origin != b.Origin)
             {
                 throw new CannotAskException($"They are of two logs: {a.Origin} and {b.Origin}.");
@@ -316,11 +316,11 @@ internal static class ConsistencyVerb
         return command;
     }
 
-    private static async Task<Checkpoint> ReadAsync(string file, Trust trust, CancellationToken cancellationToken)
+    private static Checkpoint Read(string file, Trust trust)
     {
         try
         {
-            var note = SignedNote.Parse(await Input.ReadAsync(file, cancellationToken).ConfigureAwait(false));
+            var note = SignedNote.Parse(Input.Read(file));
             var checkpoint = Checkpoint.Of(note);
             return trust.WhyNot(note, checkpoint) is { } why ? throw new CannotAskException($"{file} proves nothing: {why}.") : checkpoint;
         }

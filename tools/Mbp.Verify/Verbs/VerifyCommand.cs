@@ -27,7 +27,9 @@ internal static class VerifyCommand
         var parsed = root.Parse(args);
         try
         {
-            var result = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = output, Error = error }).ConfigureAwait(false);
+            // Nothing here has to be put in order before it is ended.
+            var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output, Error = error };
+            var result = await parsed.InvokeAsync(configuration).ConfigureAwait(false);
             return parsed.Errors.Count > 0 ? CannotAsk : result;
         }
         catch (Exception e) when (e is CannotAskException or IOException or UnauthorizedAccessException or OperationCanceledException)
