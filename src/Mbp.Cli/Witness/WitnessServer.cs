@@ -12,6 +12,9 @@ internal static class WitnessServer
     // 64 lines of proof and a note with every signature that it may have.
     private const int LargestBody = 64 * 1024;
 
+    // How much of what is too large is read and thrown away: a connection that closes over unread bytes is reset, and its client never sees the answer.
+    private const int LargestDrained = 8 * 1024 * 1024;
+
     /// <param name="urls">Where to listen, separated by semicolons.</param>
     public static WebApplication Build(LogWitness witness, string urls)
     {
@@ -21,7 +24,7 @@ internal static class WitnessServer
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = LargestBody;
+            kestrel.Limits.MaxRequestBodySize = LargestDrained;
             kestrel.Limits.MaxConcurrentConnections = 256;
         });
         var app = builder.Build();
@@ -32,19 +35,26 @@ internal static class WitnessServer
 
     private static async Task AddAsync(HttpContext http, LogWitness witness)
     {
-        using var body = new MemoryStream();
+        var body = new byte[LargestBody + 1];
+        int read;
         try
         {
-            await http.Request.Body.CopyToAsync(body, http.RequestAborted).ConfigureAwait(false);
+            read = await http.Request.Body.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false, http.RequestAborted).ConfigureAwait(false);
+            if (read > LargestBody)
+            {
+                await http.Request.Body.CopyToAsync(Stream.Null, http.RequestAborted).ConfigureAwait(false);
+            }
         }
         catch (BadHttpRequestException e)
         {
-            // Too large, or broken off: what a stranger sends is no trouble of ours.
+            // Larger still, or broken off: what a stranger sends is no trouble of ours.
             await AnswerAsync(http, new WitnessAnswer(e.StatusCode, $"{e.Message}\n")).ConfigureAwait(false);
             return;
         }
 
-        await AnswerAsync(http, witness.Add(body.GetBuffer().AsSpan(0, (int)body.Length))).ConfigureAwait(false);
+        await AnswerAsync(http, read > LargestBody
+            ? new WitnessAnswer(StatusCodes.Status413PayloadTooLarge, $"A request has at most {LargestBody} bytes.\n")
+            : witness.Add(body.AsSpan(0, read))).ConfigureAwait(false);
     }
 
     private static Task LatestAsync(HttpContext http, LogWitness witness) => AnswerAsync(
