@@ -13,6 +13,7 @@ using Mbp.Host.Platform;
 using Mbp.Host.Pricing;
 using Mbp.Host.Projections;
 using Mbp.Host.Resolution;
+using Mbp.Host.Settlement;
 using Mbp.Host.Streaming;
 using Mbp.Host.Subscriptions;
 using Mbp.Host.Trading;
@@ -124,6 +125,7 @@ public static class MbpHost
         services.AddSingleton(_ => new TableQueries(database.Connections)).AddSingleton<TableReads>();
         services.AddSingleton<LedgerSeeder>().AddHostedService(s => s.GetRequiredService<LedgerSeeder>());
         services.AddSingleton<RefusalMeter>().AddSingleton<TickWorker>().AddHostedService(s => s.GetRequiredService<TickWorker>());
+        services.AddSingleton<SettlementSteps>();
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
         services.AddSingleton<ErasureWorker>().AddHostedService(s => s.GetRequiredService<ErasureWorker>());
         services.AddAnchoring(options);
@@ -189,6 +191,7 @@ public static class MbpHost
         QualityEndpoints.Map(v2);
         ResolutionEndpoints.Map(v2);
         ResolutionListEndpoints.Map(v2);
+        CorrectionEndpoints.Map(v2);
         AccountEndpoints.Map(v2);
         PositionEndpoints.Map(v2);
         StatementEndpoints.Map(v2);

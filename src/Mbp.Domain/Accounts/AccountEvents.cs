@@ -32,6 +32,9 @@ public enum PostingKind
 
     /// <summary>A moderator's clawback, or its way back: between two accounts, by way of a market's case.</summary>
     Moderation,
+
+    /// <summary>A wrong settlement is made good: what the account is paid more, or gives back, or what insurance carries for it.</summary>
+    Correction,
 }
 
 /// <summary>What an account's key may do.</summary>

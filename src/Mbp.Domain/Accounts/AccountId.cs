@@ -10,10 +10,13 @@ public readonly record struct AccountId(string Value)
 {
     public StreamId Stream => StreamId.Of("account", Value);
 
+    /// <summary>The platform's own: where clawbacks go, and what carries a debt that its debtor cannot pay.</summary>
+    public static AccountId Insurance { get; } = new("insurance");
+
     public static bool IsValid(string? value) => Identifier.IsValid(value);
 
     /// <summary>Operators, workers and the platform's own insurance act under such ids; an account that had one could be taken for them.</summary>
-    public bool IsReserved => Value == "insurance" || Value.StartsWith("op-", StringComparison.OrdinalIgnoreCase) || Value.StartsWith("worker:", StringComparison.OrdinalIgnoreCase);
+    public bool IsReserved => this == Insurance || Value.StartsWith("op-", StringComparison.OrdinalIgnoreCase) || Value.StartsWith("worker:", StringComparison.OrdinalIgnoreCase);
 
     public override string ToString() => Value;
 }

@@ -47,6 +47,8 @@ internal static class Redecision
                 "abuse" => OfAbuse(new MarketId(stream.Key), recorded.Data, states),
                 // A clawback may open the insurance account: that is the moderator's decision, and no command of an account.
                 "account" when recorded.Data is AccountOpened && command.Any(r => r.Data is AbuseEvent) => (Decision<StreamEvent>?)null,
+                // In a market's own file the moderator's side of that is another market's, and not there.
+                "account" when recorded.Data is AccountOpened e && e.Account == AccountId.Insurance => (Decision<StreamEvent>?)null,
                 "account" => OfAccount(new AccountId(stream.Key), recorded.Data, states),
                 "custody" => OfCustody(recorded.Data, states),
                 _ => (Decision<StreamEvent>?)null,
@@ -172,9 +174,16 @@ internal static class Redecision
             ResolutionFinished e => Decide(new FinishResolution(id, e.At)),
             MarketVoided e => Decide(new FinishResolution(id, e.At)),
             SettlementPlanned e =>
-                SettlementDecider.Plan(new PlanSettlement(id, e.At), before.Resolution, before.Settlement, before.Pool).On(id.Resolution),
+                SettlementDecider.Plan(new PlanSettlement(id, states.PlanOf(id), e.At), before.Resolution, before.Settlement, before.Pool).On(id.Resolution),
             PayoutRecorded e => Pay(e.At),
             MarketSettled e => Pay(e.At),
+            SettlementCorrectionProposed e => CorrectionDecider.Propose(
+                new ProposeCorrection(id, e.Value, e.EvidenceUri, e.Reason, e.By, e.At), before.Market, before.Resolution, before.Settlement, before.Pool).On(id.Resolution),
+            SettlementCorrected e => CorrectionDecider.Approve(
+                new ApproveCorrection(id, states.CorrectionOf(id), e.Shortfall, e.By is [_, var second] ? second : "", e.At),
+                before.Resolution, before.Settlement, before.Pool, states.Account(AccountId.Insurance)).On(id.Resolution),
+            PayoutCorrected e => Correct(e.At),
+            SettlementCorrectionDone e => Correct(e.At),
             _ => (Decision<StreamEvent>?)null,
         };
 
@@ -184,11 +193,13 @@ internal static class Redecision
             asked, before.Market, before.Resolution, before.Pool,
             before.Market.Terms()?.TruthRef is { } reference ? states.Truth(reference.Split('/')[0]) : TruthTable.Initial).On(id.Resolution);
 
-        Decision<StreamEvent> Pay(NodaTime.Instant at)
-        {
-            return SettlementDecider.Pay(
-                new PayNext(id, states.PlanOf(id), command.Count(r => r.Data is PayoutRecorded), at), before.Settlement);
-        }
+        Decision<StreamEvent> Pay(Instant at) => SettlementDecider.Pay(
+            new PayNext(id, states.PlanOf(id), (before.Settlement as MarketSettlement.Paying)?.Done ?? 0, command.Count(r => r.Data is PayoutRecorded), at), before.Settlement);
+
+        Decision<StreamEvent> Correct(Instant at) => CorrectionDecider.Post(
+            new PostCorrections(
+                id, states.CorrectionOf(id), (before.Settlement as MarketSettlement.Settled)?.Posting?.Posted ?? 0, command.Count(r => r.Data is PayoutCorrected), at),
+            before.Settlement, states.Account, states.Account(AccountId.Insurance));
     }
 
     private static Decision<StreamEvent> OfTwap(TwapRecomputed e, AuditStates states)

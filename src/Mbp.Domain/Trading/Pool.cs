@@ -75,6 +75,11 @@ public sealed record Pool(
 
     public Holder HolderOf(AccountId account) => Holders.GetValueOrDefault(account) ?? Holder.None(Outcomes.Count);
 
+    /// <summary>Whether somebody holds a share of it or of an outcome, under an account of the same id: nobody decides over the own money.</summary>
+    public bool IsHeldBy(string who) =>
+        AccountId.IsValid(who) && Holders.TryGetValue(new AccountId(who), out var holder)
+        && (holder.LpShares > LpShares.Zero || holder.Shares.Any(share => share > Shares.Zero));
+
     /// <summary>The fees that the account may claim now (spec D5).</summary>
     public Credits ClaimableBy(AccountId account) =>
         HolderOf(account) is { FeeEntry: { } entry } holder ? FeeIndex.Claim(holder.LpShares, entry) : Credits.Zero;

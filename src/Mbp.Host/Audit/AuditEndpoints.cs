@@ -12,7 +12,7 @@ namespace Mbp.Host.Audit;
 /// <param name="Accounts">All balances.</param>
 /// <param name="Pools">Complete sets of unsettled markets, less what their settlements have paid.</param>
 /// <param name="Fees">Unclaimed fees of unsettled markets.</param>
-/// <param name="Dust">What rounding left in settled markets.</param>
+/// <param name="Dust">What settled markets hold: what rounding left, and in the middle of a correction what came back and is not paid out yet.</param>
 /// <param name="Holds">Whether the two sides are equal.</param>
 /// <param name="Position">The ledger position that the answer shows.</param>
 public sealed record ConservationResponse(string Granted, string Accounts, string Pools, string Fees, string Dust, bool Holds, long Position);
@@ -48,9 +48,9 @@ internal static class AuditEndpoints
 
         foreach (var market in view.Markets.Values)
         {
-            if (market.Settlement is MarketSettlement.Settled { Result: var result })
+            if (market.Settlement is MarketSettlement.Settled settled)
             {
-                dust += result.Dust.Units + result.FeeDust.Units;
+                dust += settled.HeldUnits;
             }
             else
             {

@@ -95,7 +95,7 @@ public sealed record MarketView(
     [JsonIgnore]
     public Instant? DueAt => (Market, Resolution, Settlement) switch
     {
-        (_, _, MarketSettlement.Settled) => null,
+        (_, _, MarketSettlement.Settled settled) => settled.Posting is null ? null : Instant.MinValue,
         (_, MarketResolution.Finished or MarketResolution.Voided, _) => Instant.MinValue,
         (_, MarketResolution.Determined determined, _) =>
             MarketDecider.OverdueAt(Market, Resolution) is { } overdue && overdue < determined.Decision.DisputableUntil ? overdue : determined.Decision.DisputableUntil,
