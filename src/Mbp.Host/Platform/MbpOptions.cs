@@ -21,7 +21,7 @@ public sealed record MbpOptions
           --log-name NAME        whose public log it is, such as mbp.example.org; said once, at the first start
           --events operators     an event's content (/events) for operators only; public unless told otherwise
           --limits off           no request quotas, for benchmarks and tests
-          --payouts-per-commit N accounts that settlements pay in one commit, over all markets (default 200): more is faster, fewer hold trades up less
+          --payouts-per-commit N accounts that settlements pay in one batch, two batches at a time over all markets (default 100): more is faster, fewer hold trades up less
           --log off              neither checkpoints nor receipts: to measure what they cost, and for nothing else
           --test-clock           operators may set the clock forward (POST /v2/test/clock); for exercises, with --ephemeral only
           --witness URL=VKEY     a witness that signs the log's checkpoints; may be given again
@@ -65,10 +65,10 @@ public sealed record MbpOptions
     public bool EventsForOperatorsOnly { get; init; }
 
     /// <summary>
-    /// Payouts in one commit, and under way at a time over all markets: two events each. Large enough that a commit's own cost is small beside its events', small
+    /// Payouts in one batch, of which two are under way over all markets: one is being committed, one decided. Two events each. Large enough that a commit's own cost is small beside its events', small
     /// enough that it is soon over for a trade that came in behind it (docs/performance.md, "A settlement of 100,000 accounts").
     /// </summary>
-    public int PayoutsPerCommit { get; init; } = 200;
+    public int PayoutsPerCommit { get; init; } = 100;
 
     /// <summary>How often the public log is signed. Not on the command line.</summary>
     public LogKeeperOptions LogKeeper { get; init; } = new();

@@ -10,7 +10,10 @@ namespace Mbp.Host.Settlement;
 /// <summary>Plans, pays and corrects the settlements of markets, batch by batch. A batch follows the one before it at once, with traders' commands between them.</summary>
 internal sealed class SettlementSteps(LedgerWriter writer, LiveLedger live, MbpOptions options) : IDisposable
 {
-    private readonly PostingTurns _turns = new(options.PayoutsPerCommit);
+    /// <summary>Batches under way: while one is being committed, the next is decided.</summary>
+    private const int Ahead = 2;
+
+    private readonly PostingTurns _turns = new(Ahead * options.PayoutsPerCommit);
     private readonly ConcurrentDictionary<string, SettlementPlan> _plans = new(StringComparer.Ordinal);
     // A plan over a hundred thousand accounts keeps a core busy for a second: one at a time.
     private readonly SemaphoreSlim _computing = new(1);
@@ -38,24 +41,37 @@ internal sealed class SettlementSteps(LedgerWriter writer, LiveLedger live, MbpO
     {
         var market = view.Terms!.MarketId;
         var plan = await PlanOfAsync(view, paying.Plan.Vector, cancellationToken).ConfigureAwait(false);
-        for (var done = paying.Done; ;)
+        var underWay = new Queue<Task<CommandOutcome>>();
+        try
         {
-            var some = Payable(plan, done);
-            var outcome = await PostAsync(SettlementOperation.Pay(market, plan, done, some), some, context, cancellationToken).ConfigureAwait(false);
-            var made = outcome.Events.Count(e => e.Data is PayoutRecorded);
-            // Nothing made: somebody else is further, or less far. What the ledger says is looked at again.
-            if (outcome.Find<MarketSettled>() is not null)
+            // A market that owes nobody anything has one batch, without payouts.
+            for (var next = paying.Done; ;)
             {
-                _plans.TryRemove(market.Value, out _);
-                return outcome;
-            }
+                for (var first = next == paying.Done; underWay.Count < Ahead && (first || next < plan.Payable.Count); first = false)
+                {
+                    var some = Payable(plan, next);
+                    await _turns.EnterAsync(some, cancellationToken).ConfigureAwait(false);
+                    underWay.Enqueue(SubmitAsync(SettlementOperation.Pay(market, plan, next, some), some, context, cancellationToken));
+                    next += some;
+                }
 
-            if (made == 0)
-            {
-                return outcome;
-            }
+                var outcome = await underWay.Dequeue().ConfigureAwait(false);
+                if (outcome.Find<MarketSettled>() is not null)
+                {
+                    _plans.TryRemove(market.Value, out _);
+                }
 
-            done += made;
+                // Nothing made: somebody else is further, or less far. What the ledger says is looked at again.
+                if (outcome.Events.Count == 0 || underWay.Count == 0 && next == plan.Payable.Count)
+                {
+                    return outcome;
+                }
+            }
+        }
+        finally
+        {
+            // They were decided on the one before, and fall or stand with it.
+            await ((Task)Task.WhenAll(underWay)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -69,7 +85,8 @@ internal sealed class SettlementSteps(LedgerWriter writer, LiveLedger live, MbpO
         for (var done = posting.Posted; ;)
         {
             var some = Math.Min(CorrectionsPerCommit, plan.Lines.Count - done);
-            var outcome = await PostAsync(SettlementOperation.Correct(market, plan, done, some), some, context, cancellationToken).ConfigureAwait(false);
+            await _turns.EnterAsync(some, cancellationToken).ConfigureAwait(false);
+            var outcome = await SubmitAsync(SettlementOperation.Correct(market, plan, done, some), some, context, cancellationToken).ConfigureAwait(false);
             var made = outcome.Events.Count(e => e.Data is PayoutCorrected);
             if (made == 0 || outcome.Events[^1].Data is SettlementCorrectionDone)
             {
@@ -110,9 +127,9 @@ internal sealed class SettlementSteps(LedgerWriter writer, LiveLedger live, MbpO
         return some;
     }
 
-    private async Task<CommandOutcome> PostAsync(Operation operation, int postings, CommandContext context, CancellationToken cancellationToken)
+    /// <summary>Has the writer take a batch, for which there is room; the room is free again when it is durable.</summary>
+    private async Task<CommandOutcome> SubmitAsync(Operation operation, int postings, CommandContext context, CancellationToken cancellationToken)
     {
-        await _turns.EnterAsync(postings, cancellationToken).ConfigureAwait(false);
         try
         {
             return await writer.SubmitAsync(operation, context, cancellationToken).ConfigureAwait(false);

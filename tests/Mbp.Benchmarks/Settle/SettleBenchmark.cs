@@ -156,13 +156,18 @@ internal sealed class SettleBenchmark(int accounts, double rate, int markets) : 
 
     /// <summary>What the ledger says of the settlement and of the deadlines.</summary>
     /// <returns>Seconds from the plan to the last payout.</returns>
-    private async Task<double> MeasureAsync(LedgerFill fill, JsonObject report)
+    private static async Task<double> MeasureAsync(LedgerFill fill, JsonObject report)
     {
         var (planned, settled, paid, kept, latest) = ((Instant?)null, (Instant?)null, 0, 0, Duration.Zero);
         var due = new Dictionary<string, Instant>(StringComparer.Ordinal);
         var catalog = Slices.Catalog();
         await foreach (var stored in fill.Store.ReadAllAsync(0, CancellationToken.None).ConfigureAwait(false))
         {
+            if (stored.Stream.Key == Big && stored.Stream.Category == "resolution" && stored.Type != "payout_recorded" || stored.Type == "market_closed" && kept % 20 == 0)
+            {
+                Say($"{stored.At} {stored.Type} {stored.Stream.Key} {stored.Position}");
+            }
+
             switch (stored.Type)
             {
                 case "market_created":
@@ -224,7 +229,7 @@ internal sealed class SettleBenchmark(int accounts, double rate, int markets) : 
     {
         var connections = await fill.AnotherAsync("bench_copy").ConfigureAwait(false);
         var (store, batches, opening) = (new PostgresEventStore(connections), new List<Batch>(), new List<Batch>());
-        await using var _ = store.ConfigureAwait(false);
+        await using var closing = store.ConfigureAwait(false);
         var resolution = StreamId.Of("resolution", Big);
         var (some, version) = (new List<StoredEvent>(), 1L);
         await foreach (var stored in fill.Store.ReadAllAsync(0, CancellationToken.None).ConfigureAwait(false))

@@ -6,7 +6,6 @@ using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
 using Mbp.Testing;
-using NodaTime;
 using static Mbp.Domain.Tests.Markets.Terms;
 
 namespace Mbp.Domain.Tests.Settlement;
