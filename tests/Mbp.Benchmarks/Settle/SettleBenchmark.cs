@@ -122,6 +122,8 @@ internal sealed class SettleBenchmark(int accounts, double rate, int markets) : 
         var wait = deadline - Duration.FromSeconds(2) - SystemClock.Instance.GetCurrentInstant();
         await Task.Delay(wait > Duration.Zero ? wait.ToTimeSpan() : TimeSpan.Zero).ConfigureAwait(false);
 
+        var postmaster = await CpuTime.PostmasterAsync(connections.Reader).ConfigureAwait(false);
+        var (hostBefore, postgresBefore) = (CpuTime.Of(host.Id), CpuTime.OfTree(postmaster));
         using var stop = new CancellationTokenSource(Patience);
         var tally = new Tally();
         var trading = generator.OpenAsync(rate, Place.Hot, Patience, () => tally, stop.Token);
@@ -133,6 +135,8 @@ internal sealed class SettleBenchmark(int accounts, double rate, int markets) : 
         }
 
         report["seconds_from_approval"] = Statistics.Round(watch.Elapsed.TotalSeconds);
+        report["host_cpu_s"] = Statistics.Round(CpuTime.Of(host.Id) - hostBefore);
+        report["postgres_cpu_s"] = Statistics.Round(CpuTime.OfTree(postmaster) - postgresBefore);
         await stop.CancelAsync().ConfigureAwait(false);
         await trading.ConfigureAwait(false);
         report["trades_beside"] = tally.Accepted;
@@ -163,11 +167,6 @@ internal sealed class SettleBenchmark(int accounts, double rate, int markets) : 
         var catalog = Slices.Catalog();
         await foreach (var stored in fill.Store.ReadAllAsync(0, CancellationToken.None).ConfigureAwait(false))
         {
-            if (stored.Stream.Key == Big && stored.Stream.Category == "resolution" && stored.Type != "payout_recorded" || stored.Type == "market_closed" && kept % 20 == 0)
-            {
-                Say($"{stored.At} {stored.Type} {stored.Stream.Key} {stored.Position}");
-            }
-
             switch (stored.Type)
             {
                 case "market_created":

@@ -155,6 +155,23 @@ public sealed class LedgerAuditTests
         Assert.Empty(settled.Corrections!.Insured);
     }
 
+    // In the middle of a correction, too: a snapshot and the read models' checkpoint keep it.
+    [Fact]
+    public void A_corrected_settlement_is_kept_and_loaded_as_it_was_after_each_event()
+    {
+        var state = (object)MarketSettlement.Initial;
+        IFold fold = MarketSettlement.Fold;
+        foreach (var recorded in Story.TellCorrected().SelectMany(command => command).Where(r => r.Stream == Rain.Resolution))
+        {
+            state = fold.Apply(state, recorded.Data);
+            var saved = fold.Save(state);
+            Assert.Equal(saved, fold.Save(fold.Load(saved)));
+            state = fold.Load(saved);
+        }
+
+        Assert.Equal(2, ((MarketSettlement.Settled)state).Corrections!.Count);
+    }
+
     [Fact]
     public void A_corrected_plan_that_does_not_follow_from_the_market_is_found() =>
         FindsCorrected(Check.CorrectionPlan, commands => Change<SettlementCorrected>(commands, e => e with { Root = e.Root[..^1] + (e.Root[^1] == '0' ? '1' : '0') }));
