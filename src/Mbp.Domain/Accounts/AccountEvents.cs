@@ -33,6 +33,9 @@ public enum PostingKind
     /// <summary>A moderator's clawback, or its way back: between two accounts, by way of a market's case.</summary>
     Moderation,
 
+    /// <summary>What a side of a dispute has at stake, and what comes back of it.</summary>
+    Bond,
+
     /// <summary>A wrong settlement is made good: what the account is paid more, or gives back, or what insurance carries for it.</summary>
     Correction,
 }

@@ -6,6 +6,7 @@ using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
+using Mbp.Domain.Resolution.Oracle;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
@@ -42,12 +43,12 @@ public sealed class MarketStates
     /// <summary>The price history of the last day; it is made when it is asked for, which a close does.</summary>
     public PriceHistory LastDay => _quotes.ToHistory();
 
-    /// <summary>The cash that the market holds: complete sets and fees, less what the settlement and its corrections have paid out.</summary>
+    /// <summary>The cash that the market holds: complete sets, fees and the bonds of an open dispute, less what the settlement and its corrections have paid out.</summary>
     public long HeldUnits => Settlement switch
     {
         MarketSettlement.Paying paying => Pool.Locked.Units + Pool.FeePool.Units - paying.Paid.Units,
         MarketSettlement.Settled settled => settled.HeldUnits,
-        _ => Pool.Locked.Units + Pool.FeePool.Units,
+        _ => Pool.Locked.Units + Pool.FeePool.Units + Resolution.BondUnits,
     };
 
     /// <summary>All folds of the event's stream move on, or none: one that cannot follow throws before anything is changed.</summary>
@@ -88,6 +89,7 @@ public sealed class AuditStates
     private readonly Dictionary<string, (EquatableArray<Price> To, CorrectionPlan Plan)> _corrections = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RulesetLibrary> _rulesets = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TruthTable> _truth = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, OracleFeed> _oracles = new(StringComparer.Ordinal);
 
     public IReadOnlyDictionary<string, MarketStates> Markets => _markets;
 
@@ -109,6 +111,9 @@ public sealed class AuditStates
     public bool HasRulesets => _rulesets.Count > 0;
 
     public RulesetLibrary Rulesets(string name) => _rulesets.GetValueOrDefault(name) ?? RulesetLibrary.Fold.Initial;
+
+    /// <summary>The feed of a rule set's sources.</summary>
+    public OracleFeed Oracle(string ruleset) => _oracles.GetValueOrDefault(ruleset) ?? OracleFeed.Initial;
 
     public TruthTable Truth(string table) => _truth.GetValueOrDefault(table) ?? TruthTable.Initial;
 
@@ -174,6 +179,9 @@ public sealed class AuditStates
                 break;
             case "truth":
                 _truth[key] = TruthTable.Fold.Apply(Truth(key), @event);
+                break;
+            case "oracle":
+                _oracles[key] = OracleFeed.Fold.Apply(Oracle(key), @event);
                 break;
             case "custody":
                 Custody = LogCustody.Fold.Apply(Custody, @event);

@@ -3,6 +3,8 @@ using Mbp.Domain.Accounts;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Resolution;
+using Mbp.Domain.Resolution.Oracle;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Ledger;
@@ -54,7 +56,7 @@ public sealed class MarketScopes(EventCatalog catalog)
     {
         ArgumentNullException.ThrowIfNull(stored);
         var name = stored.Stream.Value;
-        if (name.StartsWith("market-", StringComparison.Ordinal) || stored.Type is "market_settled" or "settlement_correction_done")
+        if (name.StartsWith("market-", StringComparison.Ordinal) || stored.Type is "market_settled" or "settlement_correction_done" or "dispute_opened")
         {
             Observe(stored.Position, stored.Stream, catalog.Decode(stored).Data);
         }
@@ -82,7 +84,7 @@ public sealed class MarketScopes(EventCatalog catalog)
         {
             _markets.TryAdd(stream.Key, new Growing(created, position));
         }
-        else if (@event is PoolEvent or MarketCreatedTemplate or RulesetActivated or MarketSettled or SettlementCorrectionDone && _markets.TryGetValue(stream.Key, out var market))
+        else if (@event is PoolEvent or MarketCreatedTemplate or RulesetActivated or DisputeOpened or MarketSettled or SettlementCorrectionDone && _markets.TryGetValue(stream.Key, out var market))
         {
             market.Observe(position, @event);
         }
@@ -92,7 +94,7 @@ public sealed class MarketScopes(EventCatalog catalog)
     {
         private readonly HashSet<string> _streams = new(
             new[] { created.MarketId.Stream.Value, created.MarketId.Resolution.Value, created.MarketId.Quotes.Value, created.MarketId.Abuse.Value, created.Account.Stream.Value, SloPolicy.Stream.Value }
-                .Concat(created.TruthRef is { } truth ? [Resolution.TruthTable.StreamOf(truth.Split('/')[0]).Value] : []),
+                .Concat(TruthTable.NameIn(created.TruthRef) is { } truth ? [TruthTable.StreamOf(truth).Value] : []),
             StringComparer.Ordinal);
 
         private long? _settledAt;
@@ -114,7 +116,15 @@ public sealed class MarketScopes(EventCatalog catalog)
                     break;
                 case RulesetActivated activated:
                     _streams.Add(RulesetLibrary.StreamOf(activated.Name).Value);
+                    if (activated.Policy.Rules.Oracle is not null)
+                    {
+                        _streams.Add(OracleFeed.StreamOf(activated.Name).Value);
+                    }
+
                     Opened ??= activated.PolicyHash == created.PolicyHash ? activated.Policy : null;
+                    break;
+                case DisputeOpened dispute:
+                    _streams.UnionWith([dispute.By.Stream.Value, AccountId.ResolutionDesk.Stream.Value, AccountId.Insurance.Stream.Value]);
                     break;
                 case MarketSettled:
                     _settledAt = at;

@@ -98,8 +98,11 @@ public sealed record Pool(
         };
     }
 
+    // Whoever keeps a pool in an immutable map has it compared with what was there at every event of its market, most of which leave the pool alone: a hundred
+    // thousand holders are not gone through for that.
     public bool Equals(Pool? other) =>
-        other is not null
+        ReferenceEquals(this, other)
+        || other is not null
         && Outcomes == other.Outcomes && FeePpm == other.FeePpm && Reserves == other.Reserves && Locked == other.Locked
         && LpSupply == other.LpSupply && FeesCollected == other.FeesCollected && FeesClaimed == other.FeesClaimed
         && Opener == other.Opener && Seed == other.Seed && Deepest == other.Deepest

@@ -3,7 +3,6 @@ using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Host.Platform;
-using Mbp.Host.Resolution;
 using Mbp.Host.Settlement;
 using Mbp.Ledger.Writing;
 using NodaTime;
@@ -22,6 +21,8 @@ internal sealed class MarketClock(LedgerWriter writer, LiveLedger live, Settleme
 
     /// <summary>Markets whose payouts are under way: each holds its plan in memory, and they share the batches between them.</summary>
     private const int PostingAtOnce = 64;
+
+    private const string Name = "market-clock";
 
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(10);
@@ -132,10 +133,10 @@ internal sealed class MarketClock(LedgerWriter writer, LiveLedger live, Settleme
         }
 
         var market = view.Terms!.MarketId;
-        var context = CommandContext.ForWorker("market-clock");
+        var context = CommandContext.ForWorker(Name);
         var outcome = (view.Market, view.Resolution, view.Settlement) switch
         {
-            (_, MarketResolution.Finished or MarketResolution.Voided, MarketSettlement.NotPlanned) =>
+            (_, { IsFinal: true }, MarketSettlement.NotPlanned) =>
                 await settlement.PlanAsync(view, context, cancellationToken).ConfigureAwait(false),
             (_, _, MarketSettlement.Paying paying) =>
                 await settlement.PayOutAsync(view, paying, context, cancellationToken).ConfigureAwait(false),
@@ -143,9 +144,9 @@ internal sealed class MarketClock(LedgerWriter writer, LiveLedger live, Settleme
                 await settlement.CorrectAsync(view, posting, context, cancellationToken).ConfigureAwait(false),
             (Market.Closed, _, _) when MarketDecider.OverdueAt(view.Market, view.Resolution) <= clock.GetCurrentInstant() =>
                 await writer.SubmitAsync(FreezeOverdue(market), context, cancellationToken).ConfigureAwait(false),
-            (_, MarketResolution.Determined, _) =>
+            (Market.Closed, _, _) =>
                 await writer.SubmitAsync(
-                    ResolutionEndpoints.Operation(market, view.Terms.TruthRef, at => new FinishResolution(market, at)), context, cancellationToken).ConfigureAwait(false),
+                    ResolutionOperation.Of(market, view.Market, view.Resolution.OpenDispute?.By, at => new AdvanceResolution(market, at)), context, cancellationToken).ConfigureAwait(false),
             (Market.Open or Market.Halted, _, _) =>
                 await writer.SubmitAsync(MarketEndpoints.Close(market, "deadline"), context, cancellationToken).ConfigureAwait(false),
             _ => null,
@@ -169,5 +170,5 @@ internal sealed class MarketClock(LedgerWriter writer, LiveLedger live, Settleme
 
     private static Operation FreezeOverdue(MarketId market) => Operation.On(
         Market.Fold.Of(market.Stream), MarketResolution.Fold.Of(market.Resolution),
-        (at, lifecycle, resolution) => MarketDecider.Freeze(new FreezeOverdue(at), lifecycle, resolution).On(market.Stream));
+        (at, lifecycle, resolution) => MarketDecider.Freeze(new FreezeOverdue(at), lifecycle, resolution));
 }

@@ -5,6 +5,7 @@ using Mbp.Domain.Accounts;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Resolution.Oracle;
 using Mbp.Ledger;
 using Mbp.Ledger.Json;
 using NodaTime;
@@ -116,12 +117,13 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
         ImmutableList<KeyValuePair<string, IssuedKey>> KeysByHash,
         ImmutableList<Template> Templates,
         ImmutableList<KeyValuePair<string, RulesetLibrary>> Rulesets,
-        SloPolicy Slo)
+        SloPolicy Slo,
+        ImmutableList<KeyValuePair<string, OracleFeed>> Oracles)
     {
         public static Saved Of(LedgerView view) => new(
             ViewCheckpoint.Build, view.Position, view.At, view.GrantedUnits.ToString(null, null),
             [.. view.Markets], view.MarketsInOrder, [.. view.Accounts.Select(a => KeyValuePair.Create(a.Key.Value, a.Value))], [.. view.KeysByHash], [.. view.Templates.Values], [.. view.Rulesets],
-            view.Slo);
+            view.Slo, [.. view.Oracles]);
 
         public LedgerView ToView()
         {
@@ -138,6 +140,7 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
                 empty.Due.Union(Markets.Where(m => m.Value.DueAt is not null).Select(m => (m.Value.DueAt!.Value, m.Key))))
             {
                 Slo = Slo,
+                Oracles = empty.Oracles.AddRange(Oracles),
             };
         }
     }

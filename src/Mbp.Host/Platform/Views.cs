@@ -8,6 +8,7 @@ using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
+using Mbp.Domain.Resolution.Oracle;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
@@ -96,11 +97,9 @@ public sealed record MarketView(
     public Instant? DueAt => (Market, Resolution, Settlement) switch
     {
         (_, _, MarketSettlement.Settled settled) => settled.Posting is null ? null : Instant.MinValue,
-        (_, MarketResolution.Finished or MarketResolution.Voided, _) => Instant.MinValue,
-        (_, MarketResolution.Determined determined, _) =>
-            MarketDecider.OverdueAt(Market, Resolution) is { } overdue && overdue < determined.Decision.DisputableUntil ? overdue : determined.Decision.DisputableUntil,
+        (_, { IsFinal: true }, _) => Instant.MinValue,
         (Domain.Markets.Market.Open or Domain.Markets.Market.Halted, _, _) => Terms!.ClosesAt,
-        (Domain.Markets.Market.Closed, _, _) => MarketDecider.OverdueAt(Market, Resolution),
+        (Domain.Markets.Market.Closed closed, _, _) => ResolutionDeadlines.NextAt(closed, Resolution),
         _ => null,
     };
 }
@@ -173,7 +172,8 @@ public sealed record LedgerView(
         0,
         Instant.MinValue,
         0,
-        ImmutableDictionary.Create<string, MarketView>(StringComparer.Ordinal),
+        // A value that is put in is new: comparing it with the one before, pool and all, would be most of the cost of an event.
+        ImmutableDictionary.Create<string, MarketView>(StringComparer.Ordinal, ReferenceEqualityComparer.Instance),
         [],
         ImmutableDictionary<AccountId, AccountView>.Empty,
         ImmutableDictionary.Create<string, IssuedKey>(StringComparer.Ordinal),
@@ -185,6 +185,9 @@ public sealed record LedgerView(
 
     /// <summary>What the error budget has to do with trading.</summary>
     public SloPolicy Slo { get; init; } = SloPolicy.Fold.Initial;
+
+    /// <summary>The feeds of rule sets' sources, by the rule set.</summary>
+    public ImmutableSortedDictionary<string, OracleFeed> Oracles { get; init; } = ImmutableSortedDictionary.Create<string, OracleFeed>(StringComparer.Ordinal);
 
     /// <summary>The position of the last erasure that was announced since this process began; 0 = none.</summary>
     public long LastErasure { get; init; }
@@ -206,7 +209,7 @@ public sealed record LedgerView(
         ArgumentNullException.ThrowIfNull(events);
         var (markets, accounts, keys, templates, rulesets, due, order) = (
             Markets.ToBuilder(), Accounts.ToBuilder(), KeysByHash.ToBuilder(), Templates.ToBuilder(), Rulesets.ToBuilder(), Due.ToBuilder(), MarketsInOrder);
-        var (position, at, granted, lastErasure, slo) = (Position, At, GrantedUnits, LastErasure, Slo);
+        var (position, at, granted, lastErasure, slo, oracles) = (Position, At, GrantedUnits, LastErasure, Slo, Oracles);
         foreach (var recorded in events)
         {
             // A position may be missing where somebody else appended (a rolled back foreign transaction uses a number up); none may come back.
@@ -233,6 +236,9 @@ public sealed record LedgerView(
                 case "watcher":
                     slo = SloPolicy.Fold.Apply(slo, recorded.Data);
                     break;
+                case "oracle":
+                    oracles = oracles.SetItem(recorded.Stream.Key, OracleFeed.Fold.Apply(oracles.GetValueOrDefault(recorded.Stream.Key) ?? OracleFeed.Initial, recorded.Data));
+                    break;
                 case "custody" when recorded.Data is PayloadErased:
                     lastErasure = recorded.Position;
                     break;
@@ -244,6 +250,7 @@ public sealed record LedgerView(
         {
             LastErasure = lastErasure,
             Slo = slo,
+            Oracles = oracles,
         };
 
         void ApplyToMarket(Recorded recorded)

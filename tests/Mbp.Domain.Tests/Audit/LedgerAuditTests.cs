@@ -16,8 +16,8 @@ namespace Mbp.Domain.Tests.Audit;
 public sealed class LedgerAuditTests
 {
     private const string Counts =
-        "Order 184, Decision 104, NoNegative 105, Conservation 104, CompleteSets 62, OneResolution 2, SettlementPlan 2, NoEarlyPayout 6, LiquidityShares 62, "
-        + "NoOverflow 184, NoLateTrade 53, PoolInvariant 53, Prices 62, ResolutionEvidence 2, PolicyHash 73, RiskCaps 28, SettledInFull 2, "
+        "Order 186, Decision 106, NoNegative 105, Conservation 106, CompleteSets 62, OneResolution 2, SettlementPlan 2, NoEarlyPayout 6, LiquidityShares 62, "
+        + "NoOverflow 186, NoLateTrade 53, PoolInvariant 53, Prices 62, ResolutionEvidence 2, PolicyHash 73, RiskCaps 28, SettledInFull 2, "
         + "CorrectionPlan 0, CorrectionByTwo 0, CorrectionShortfall 0, CorrectedInFull 0";
 
     [Fact]

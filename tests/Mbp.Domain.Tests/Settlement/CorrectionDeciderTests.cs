@@ -20,7 +20,7 @@ public sealed class CorrectionDeciderTests
     private readonly Pool _pool;
     private readonly Market.Closed _market = Closed();
     private readonly MarketResolution _resolution = new MarketResolution.Finished(
-        Noon, new ResolutionDetermined("YES", Yes, TruthSource.Manual, "urn:proof", ["op-1", "op-2"], Noon, Noon), Noon);
+        Course.From(Noon), new ResolutionDetermined("YES", Yes, TruthSource.Manual, "urn:proof", ["op-1", "op-2"], Noon, Noon), Noon);
 
     private readonly Dictionary<AccountId, Account> _accounts = new() { [House] = Rich, [Ana] = Rich, [Bia] = Rich };
     private MarketSettlement _settlement = MarketSettlement.Initial;
