@@ -200,8 +200,8 @@ internal sealed class SettleBenchmark(int accounts, double rate, int markets) : 
     private static async Task<double> NaiveAsync(LedgerFill fill)
     {
         var market = new MarketId(Small);
-        var (lifecycle, pool, resolution, truth) = (
-            Market.Fold.Of(market.Stream), Pool.Fold.Of(market.Stream), MarketResolution.Fold.Of(market.Resolution), TruthTable.Fold.Of(TruthTable.StreamOf("none")));
+        var (lifecycle, pool) = (Market.Fold.Of(market.Stream), Pool.Fold.Of(market.Stream));
+        var (_, _, made) = await FoldLoader.LoadAsync(fill.Store, Slices.Catalog(), lifecycle, CancellationToken.None).ConfigureAwait(false);
         await fill.SendAsync(Operation.On(
             lifecycle, PriceFolds.LastDay.Of(market.Stream),
             (at, state, history) => MarketDecider.Close(new CloseMarket("benchmark", at), state, history).On(market.Stream))).ConfigureAwait(false);
@@ -219,8 +219,7 @@ internal sealed class SettleBenchmark(int accounts, double rate, int markets) : 
 
         return plan.Payable.Count / watch.Elapsed.TotalSeconds;
 
-        Operation Resolve(Func<Instant, ResolutionCommand> command) => Operation.On([lifecycle, pool, resolution, truth], (read, at) => ResolutionDecider
-            .Decide(command(at), read.Get(lifecycle), read.Get(resolution), read.Get(pool), read.Get(truth)).On(market.Resolution));
+        Operation Resolve(Func<Instant, ResolutionCommand> command) => ResolutionOperation.Of(market, (Market)made, null, command);
     }
 
     /// <summary>As many rows as the settlement wrote, with the same streams moved and the same check, by COPY: what the machine can do at best.</summary>
