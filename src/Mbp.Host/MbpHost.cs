@@ -124,6 +124,7 @@ public static class MbpHost
         services.AddSingleton(_ => new TableQueries(database.Connections)).AddSingleton<TableReads>();
         services.AddSingleton<LedgerSeeder>().AddHostedService(s => s.GetRequiredService<LedgerSeeder>());
         services.AddSingleton<RefusalMeter>().AddSingleton<TickWorker>().AddHostedService(s => s.GetRequiredService<TickWorker>());
+        services.AddSingleton(_ => new EndpointReader(options.Endpoints)).AddHostedService<EndpointWorker>();
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
         services.AddSingleton<ErasureWorker>().AddHostedService(s => s.GetRequiredService<ErasureWorker>());
         services.AddAnchoring(options);

@@ -172,6 +172,7 @@ internal static class Redecision
             ReportAccepted e => Decide(new SubmitReport(id, e.Round, e.Source, e.Value, e.ObservedAt, e.Evidence, e.Signature, e.At)),
             ReportRejected e => Decide(new SubmitReport(id, e.Round, e.Source, e.Value, e.ObservedAt, e.Evidence, e.Signature, e.At)),
             SourceEquivocated e => Decide(new SubmitReport(id, e.Round, e.Source, e.Value, e.ObservedAt, e.Evidence, e.Signature, e.At)),
+            RuleEvaluated { Answer: { } answer } e => Decide(new RecordAnswer(id, e.SourceRef, e.Value!, answer.ObservedAt, answer.Evidence, answer.Signature, answer.BodySha256, e.At)),
             RuleEvaluated e when before.Market.Terms() is { AsksOracle: true } => Decide(new AdvanceResolution(id, e.At)),
             RuleEvaluated e => Decide(new StartResolution(id, Actor(), e.At)),
             RoundFailed e => Decide(new AdvanceResolution(id, e.At)),
@@ -228,8 +229,13 @@ internal static class Redecision
         {
             ["feePpm"] = e.FeePpm.ToString(CultureInfo.InvariantCulture),
             ["resolutionWindowMinutes"] = ((long)(e.ResolutionDeadline - e.ClosesAt).TotalMinutes).ToString(CultureInfo.InvariantCulture),
-            ["truthSource"] = e.TruthSource == TruthSource.Endpoint ? MarketTerms.OracleRef : Words.Of(e.TruthSource),
+            ["truthSource"] = e.TruthRef == MarketTerms.OracleRef ? MarketTerms.OracleRef : Words.Of(e.TruthSource),
         };
+        if (e.TruthSource == TruthSource.Endpoint && e.TruthRef != MarketTerms.OracleRef)
+        {
+            parameters["truthUrl"] = e.TruthRef!;
+        }
+
         if (e.TruthSource == TruthSource.Table && e.TruthRef?.Split('/') is [var table, var key])
         {
             (parameters["truthTable"], parameters["truthKey"]) = (table, key);

@@ -84,6 +84,9 @@ public sealed record MbpOptions
     /// <summary>Who reacts to events. Not on the command line: only a test has others than the product.</summary>
     public SubscriptionSet Subscriptions { get; init; } = SubscriptionSet.Product;
 
+    /// <summary>Stands in for the network when endpoints are asked. Not on the command line: only a test has one.</summary>
+    public HttpMessageHandler? Endpoints { get; init; }
+
     public bool IsOn(string flag) => Flags[flag];
 
     /// <exception cref="UsageException">An option is unknown or lacks its value.</exception>
