@@ -97,16 +97,16 @@ public sealed record Reconciliation(int Matched, IReadOnlyList<Discrepancy> Disc
             }
         }
 
+        var named = lines.Select(line => line.Key).ToHashSet(StringComparer.Ordinal);
         foreach (var row in rows.Values.OrderBy(row => row.WithdrawalId, StringComparer.Ordinal))
         {
-            var open = row.IsOpen && row.RequestedAt < end && !lines.Any(line => line.Key == row.WithdrawalId);
-            if (open)
+            if (row.IsOpen && row.RequestedAt < end && !named.Contains(row.WithdrawalId))
             {
                 found.Add(Lacking(DiscrepancyClass.Late, row, row.RequestedAt));
             }
 
             // Failed without a line: neither side has moved anything.
-            matched += row.State == "failed" && Within(row.EndedAt) && !lines.Any(line => line.Key == row.WithdrawalId) ? 1 : 0;
+            matched += row.State == "failed" && Within(row.EndedAt) && !named.Contains(row.WithdrawalId) ? 1 : 0;
             if (Within(row.PaidAt) && !told.Contains((row.WithdrawalId, row.RailReference!, RailMovement.Settled)))
             {
                 found.Add(Lacking(DiscrepancyClass.MissingAtRail, row, row.PaidAt!.Value));

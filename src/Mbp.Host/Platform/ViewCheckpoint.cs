@@ -5,6 +5,7 @@ using Mbp.Domain.Accounts;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
+using Mbp.Host.Payments;
 using Mbp.Ledger;
 using Mbp.Ledger.Json;
 using NodaTime;
@@ -116,12 +117,15 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
         ImmutableList<KeyValuePair<string, IssuedKey>> KeysByHash,
         ImmutableList<Template> Templates,
         ImmutableList<KeyValuePair<string, RulesetLibrary>> Rulesets,
-        SloPolicy Slo)
+        SloPolicy Slo,
+        string OnTheWayUnits,
+        string PaidOutUnits,
+        ImmutableList<KeyValuePair<string, OpenPayout>> Payouts)
     {
         public static Saved Of(LedgerView view) => new(
             ViewCheckpoint.Build, view.Position, view.At, view.GrantedUnits.ToString(null, null),
             [.. view.Markets], view.MarketsInOrder, [.. view.Accounts.Select(a => KeyValuePair.Create(a.Key.Value, a.Value))], [.. view.KeysByHash], [.. view.Templates.Values], [.. view.Rulesets],
-            view.Slo);
+            view.Slo, view.Payouts.OnTheWayUnits.ToString(null, null), view.Payouts.PaidOutUnits.ToString(null, null), [.. view.Payouts.Open]);
 
         public LedgerView ToView()
         {
@@ -138,6 +142,7 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
                 empty.Due.Union(Markets.Where(m => m.Value.DueAt is not null).Select(m => (m.Value.DueAt!.Value, m.Key))))
             {
                 Slo = Slo,
+                Payouts = PayoutView.Of(Int128.Parse(OnTheWayUnits, null), Int128.Parse(PaidOutUnits, null), Payouts),
             };
         }
     }

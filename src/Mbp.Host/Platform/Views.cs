@@ -12,6 +12,7 @@ using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Host.Markets;
+using Mbp.Host.Payments;
 using Mbp.Ledger;
 using NodaTime;
 
@@ -186,6 +187,9 @@ public sealed record LedgerView(
     /// <summary>What the error budget has to do with trading.</summary>
     public SloPolicy Slo { get; init; } = SloPolicy.Fold.Initial;
 
+    /// <summary>Credits on their way out.</summary>
+    public PayoutView Payouts { get; init; } = PayoutView.Empty;
+
     /// <summary>The position of the last erasure that was announced since this process began; 0 = none.</summary>
     public long LastErasure { get; init; }
 
@@ -206,7 +210,7 @@ public sealed record LedgerView(
         ArgumentNullException.ThrowIfNull(events);
         var (markets, accounts, keys, templates, rulesets, due, order) = (
             Markets.ToBuilder(), Accounts.ToBuilder(), KeysByHash.ToBuilder(), Templates.ToBuilder(), Rulesets.ToBuilder(), Due.ToBuilder(), MarketsInOrder);
-        var (position, at, granted, lastErasure, slo) = (Position, At, GrantedUnits, LastErasure, Slo);
+        var (position, at, granted, lastErasure, slo, payouts) = (Position, At, GrantedUnits, LastErasure, Slo, Payouts);
         foreach (var recorded in events)
         {
             // A position may be missing where somebody else appended (a rolled back foreign transaction uses a number up); none may come back.
@@ -230,6 +234,9 @@ public sealed record LedgerView(
                 case "ruleset":
                     rulesets[recorded.Stream.Key] = RulesetLibrary.Fold.Apply(rulesets.GetValueOrDefault(recorded.Stream.Key) ?? RulesetLibrary.Fold.Initial, recorded.Data);
                     break;
+                case "withdrawal":
+                    payouts = payouts.Apply(recorded);
+                    break;
                 case "watcher":
                     slo = SloPolicy.Fold.Apply(slo, recorded.Data);
                     break;
@@ -244,6 +251,7 @@ public sealed record LedgerView(
         {
             LastErasure = lastErasure,
             Slo = slo,
+            Payouts = payouts,
         };
 
         void ApplyToMarket(Recorded recorded)
