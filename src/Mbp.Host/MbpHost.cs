@@ -121,7 +121,7 @@ public static class MbpHost
         services.AddSingleton(ProjectionWorker.MakeDaemon).AddHostedService<ProjectionWorker>();
         services.AddSingleton<SubscriptionWorker>().AddHostedService(s => s.GetRequiredService<SubscriptionWorker>()).AddSingleton<SubscriptionMetrics>();
         services.AddSingleton<WriterMetrics>().AddSingleton<ProjectionMetrics>();
-        services.AddSingleton<Commands>().AddSingleton<Reads>().AddSingleton<PastStreams>().AddSingleton<PastPositions>().AddSingleton<MarketPages>();
+        services.AddSingleton<Commands>().AddSingleton<ResolutionSteps>().AddSingleton<Reads>().AddSingleton<PastStreams>().AddSingleton<PastPositions>().AddSingleton<MarketPages>();
         services.AddSingleton(_ => new TableQueries(database.Connections)).AddSingleton<TableReads>();
         services.AddSingleton<LedgerSeeder>().AddHostedService(s => s.GetRequiredService<LedgerSeeder>());
         services.AddSingleton<RefusalMeter>().AddSingleton<TickWorker>().AddHostedService(s => s.GetRequiredService<TickWorker>());
@@ -191,6 +191,9 @@ public static class MbpHost
         CandleEndpoints.Map(v2);
         QualityEndpoints.Map(v2);
         ResolutionEndpoints.Map(v2);
+        OracleEndpoints.Map(v2);
+        DisputeEndpoints.Map(v2);
+        MarketTimeline.Map(v2);
         ResolutionListEndpoints.Map(v2);
         AccountEndpoints.Map(v2);
         PositionEndpoints.Map(v2);

@@ -64,7 +64,9 @@ public static class PolicyFile
         file.Text("name"), file.Text("version"), file.Flag("operators_only"),
         file.Child("trading", s => new TradingRules(
             s.Value<Price>("min_price", Price.TryParse), s.Value<Price>("max_price", Price.TryParse), s.Flag("seed_locked"))) ?? file.Missing("trading", new TradingRules(null, null, false)),
-        file.Child("resolution", s => new ResolutionTimes(s.Whole("dispute_window_minutes"), s.OptionalWhole("sla_hours")))
+        file.Child("resolution", s => new ResolutionTimes(
+                s.Whole("dispute_window_minutes"), s.OptionalWhole("sla_hours"), s.OptionalFlag("auto_start"), s.OptionalWhole("void_hours"),
+                s.OptionalWhole("postpone_minutes"), s.OptionalWhole("max_postponements")))
             ?? file.Missing("resolution", new ResolutionTimes(0, null)),
         [.. file.Child("caps", Caps) ?? []],
         file.Child("freeze", s => new FreezeRules(
@@ -78,7 +80,16 @@ public static class PolicyFile
             s.Child("cooldown", r => new CooldownRule(r.Whole("move_bps"), r.Whole("seconds"))),
             s.Child("wash", r => new WashRule(r.Whole("window_seconds"), r.Whole("tolerance_bps"), r.Whole("pairs"))),
             s.OptionalWhole("refused_per_minute"))),
-        file.Child("slo", s => new SloRules(s.Whole("red_windows"), s.Whole("green_windows"))));
+        file.Child("slo", s => new SloRules(s.Whole("red_windows"), s.Whole("green_windows"))),
+        file.Child("oracle", s => new OracleRules(
+            [.. s.Children("sources", Voter)], [.. s.Wholes("round_minutes")], s.Whole("late_seconds"), s.Whole("stale_seconds"), s.Whole("tolerance_bps"),
+            s.Child("failover", r => new FailoverRules(r.Whole("failed_rounds"), r.Whole("good_rounds"), r.Whole("dwell_seconds"))) ?? s.Missing("failover", new FailoverRules(2, 3, 300)),
+            s.Child("reputation", r => new ReputationRules(r.Whole("agreed_ppm"), r.Whole("disagreed_ppm"), r.Whole("equivocated_ppm"), r.Whole("floor_ppm"))))),
+        file.Child("disputes", s => new DisputeRules(
+            s.Value<Credits>("min_bond", Credits.TryParse) ?? s.Missing("min_bond", Credits.Zero), s.Whole("bond_ppm"), s.Whole("panel_hours"), s.Whole("arbitration_hours"),
+            [.. s.Children("panel", Voter)], [.. s.Children("arbitrators", Voter)])));
+
+    private static Voter Voter(Section section) => new(section.Text("id"), section.Text("key"), section.Whole("weight"), section.Text("group"));
 
     private static List<RiskCaps> Caps(Section section)
     {
@@ -122,6 +133,47 @@ public static class PolicyFile
                     return null;
             }
         }
+
+        /// <summary>A list of mappings; none where it is left out.</summary>
+        public List<T> Children<T>(string name, Func<Section, T> read)
+        {
+            var items = new List<T>();
+            foreach (var (item, index) in Items(name).Select((item, index) => (item, index)))
+            {
+                if (item is YamlMappingNode mapping)
+                {
+                    var child = new Section(mapping, $"{Path(name)}[{index}]", this);
+                    _children.Add(child);
+                    items.Add(read(child));
+                }
+                else
+                {
+                    Fail(item, $"{name}[{index}]", "is a mapping");
+                }
+            }
+
+            return items;
+        }
+
+        /// <summary>A list of whole numbers; none where it is left out.</summary>
+        public List<int> Wholes(string name) =>
+            [.. Items(name).Select((item, index) => item is YamlScalarNode scalar ? Whole(scalar, $"{name}[{index}]", scalar.Value ?? "") : Fail(item, $"{name}[{index}]", "is a whole number") ? 1 : 0)];
+
+        private IEnumerable<YamlNode> Items(string name)
+        {
+            switch (Find(name))
+            {
+                case null:
+                    return [];
+                case YamlSequenceNode sequence:
+                    return sequence.Children;
+                case var other:
+                    Fail(other, name, "is a list");
+                    return [];
+            }
+        }
+
+        public bool? OptionalFlag(string name) => Find(name) is null ? null : Flag(name);
 
         public T Missing<T>(string name, T instead)
         {

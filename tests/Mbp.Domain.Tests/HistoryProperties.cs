@@ -115,7 +115,7 @@ public sealed class HistoryProperties
                     break;
                 case 15:
                     _now += Duration.FromMinutes(amount);
-                    Resolve(id, new FinishResolution(id, _now));
+                    Resolve(id, new AdvanceResolution(id, _now));
                     Settle(id, most: 1 + amount % 2);
                     break;
                 default:
@@ -138,7 +138,7 @@ public sealed class HistoryProperties
                 Resolve(id, new ApproveManually(id, "op-1", _now));
                 Resolve(id, new ApproveManually(id, "op-0", _now));
                 _now += Duration.FromHours(3);
-                Resolve(id, new FinishResolution(id, _now));
+                Resolve(id, new AdvanceResolution(id, _now));
                 for (var i = 0; i < 6; i++)
                 {
                     Settle(id, most: 1);
@@ -194,10 +194,10 @@ public sealed class HistoryProperties
         private void Resolve(MarketId id, ResolutionCommand command)
         {
             var m = _markets[id];
-            var decision = ResolutionDecider.Decide(command, m.Market, m.Resolution, m.Pool, _truth);
+            var decision = ResolutionDecider.Decide(command, new ResolutionBooks(m.Market, m.Resolution, m.Pool) { Truth = _truth });
             // Q4.I3: what is final stays.
-            Assert.True(m.Resolution is not (MarketResolution.Finished or MarketResolution.Voided) || decision.Rejection is not null);
-            Commit(decision.On(id.Resolution));
+            Assert.True(!m.Resolution.IsFinal || decision.Events.IsEmpty);
+            Commit(decision);
         }
 
         private void Settle(MarketId id, int most)

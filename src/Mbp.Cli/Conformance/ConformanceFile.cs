@@ -25,6 +25,9 @@ public static class ConformanceFile
         ["twap"] = PriceCases.Twap,
         ["halts"] = (given, _) => HaltCases.Halts(given),
         ["rate"] = (given, _) => HaltCases.Rate(given),
+        ["consensus"] = (given, _) => OracleCases.Vote(given),
+        ["failover"] = (given, _) => OracleCases.Failovers(given),
+        ["bonds"] = (given, _) => OracleCases.Stakes(given),
         ["rfc6962"] = (given, _) => TreeCases.Root(given),
     };
 

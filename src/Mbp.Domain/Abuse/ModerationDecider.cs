@@ -25,7 +25,7 @@ public sealed record ApproveModeration(MarketId MarketId, int Number, string By,
 public static class ModerationDecider
 {
     /// <summary>Where a clawback goes.</summary>
-    public static readonly AccountId Insurance = new("insurance");
+    public static readonly AccountId Insurance = AccountId.Insurance;
 
     private const int MostCases = 1_000;
 

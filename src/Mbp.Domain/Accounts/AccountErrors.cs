@@ -8,7 +8,7 @@ public static class AccountErrors
     public static readonly Rejection NotFound = new(RejectionKind.NotFound, "accounts.not_found", "There is no such account.", "account");
 
     public static readonly Rejection Reserved = new(
-        RejectionKind.Invalid, "accounts.reserved_id", "Ids that begin with 'op-' or 'worker:' are those of operators and of the host's own workers, and 'insurance' is the platform's.", "id");
+        RejectionKind.Invalid, "accounts.reserved_id", "Ids that begin with 'op-' or 'worker:' are those of operators and of the host's own workers, and 'insurance' and 'resolution' are the platform's.", "id");
 
     public static readonly Rejection TooLarge = new(
         RejectionKind.Refused, "accounts.balance_too_large", "The balance would pass the largest amount that the ledger can hold (9999999999.99999999).", "amount");

@@ -44,6 +44,9 @@ public enum PostingKind
 
     /// <summary>A moderator's clawback, or its way back: between two accounts, by way of a market's case.</summary>
     Moderation,
+
+    /// <summary>What a side of a dispute has at stake, and what comes back of it.</summary>
+    Bond,
 }
 
 /// <summary>What an account's key may do.</summary>

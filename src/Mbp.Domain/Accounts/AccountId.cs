@@ -8,12 +8,18 @@ namespace Mbp.Domain.Accounts;
 [JsonConverter(typeof(AccountIdConverter))]
 public readonly record struct AccountId(string Value)
 {
+    /// <summary>Where a loser's bond and a clawback go.</summary>
+    public static AccountId Insurance => new("insurance");
+
+    /// <summary>The platform's side of a dispute: it defends what was determined.</summary>
+    public static AccountId ResolutionDesk => new("resolution");
+
     public StreamId Stream => StreamId.Of("account", Value);
 
     public static bool IsValid(string? value) => Identifier.IsValid(value);
 
-    /// <summary>Operators, workers and the platform's own insurance act under such ids; an account that had one could be taken for them.</summary>
-    public bool IsReserved => Value == "insurance" || Value.StartsWith("op-", StringComparison.OrdinalIgnoreCase) || Value.StartsWith("worker:", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Operators, workers and the platform's own accounts act under such ids; an account that had one could be taken for them.</summary>
+    public bool IsReserved => Value is "insurance" or "resolution" || Value.StartsWith("op-", StringComparison.OrdinalIgnoreCase) || Value.StartsWith("worker:", StringComparison.OrdinalIgnoreCase);
 
     public override string ToString() => Value;
 }

@@ -15,7 +15,7 @@ public enum Check
     /// <summary>Q4.I1: nobody pays, sells or withdraws more than there is.</summary>
     NoNegative,
 
-    /// <summary>Q4.I2: accounts + pools + fees + dust + on the way + paid out = grants, after every command.</summary>
+    /// <summary>Q4.I2: accounts + pools + fees + bonds + dust + on the way + paid out = grants, after every command.</summary>
     Conservation,
 
     /// <summary>Q4.I2 within a market: for every outcome, reserve + holdings = complete sets.</summary>

@@ -7,6 +7,7 @@ using Mbp.Domain.Markets;
 using Mbp.Domain.Payments;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
+using Mbp.Domain.Resolution.Oracle;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Ledger;
@@ -42,12 +43,12 @@ public sealed class MarketStates
     /// <summary>The price history of the last day; it is made when it is asked for, which a close does.</summary>
     public PriceHistory LastDay => _quotes.ToHistory();
 
-    /// <summary>The cash that the market holds: complete sets and fees, less what the settlement has paid out.</summary>
+    /// <summary>The cash that the market holds: complete sets, fees and the bonds of an open dispute, less what the settlement has paid out.</summary>
     public long HeldUnits => Settlement switch
     {
         MarketSettlement.Paying paying => Pool.Locked.Units + Pool.FeePool.Units - paying.Paid.Units,
         MarketSettlement.Settled settled => settled.Result.Dust.Units + settled.Result.FeeDust.Units,
-        _ => Pool.Locked.Units + Pool.FeePool.Units,
+        _ => Pool.Locked.Units + Pool.FeePool.Units + Resolution.BondUnits,
     };
 
     /// <summary>All folds of the event's stream move on, or none: one that cannot follow throws before anything is changed.</summary>
@@ -89,6 +90,7 @@ public sealed class AuditStates
     private readonly Dictionary<string, Withdrawal> _withdrawals = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ReconciliationLog> _reconciliations = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TruthTable> _truth = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, OracleFeed> _oracles = new(StringComparer.Ordinal);
 
     public IReadOnlyDictionary<string, MarketStates> Markets => _markets;
 
@@ -115,6 +117,9 @@ public sealed class AuditStates
 
     /// <summary>The last record of a day's reconciliation.</summary>
     public ReconciliationLog Reconciliation(string day) => _reconciliations.GetValueOrDefault(day) ?? ReconciliationLog.Fold.Initial;
+
+    /// <summary>The feed of a rule set's sources.</summary>
+    public OracleFeed Oracle(string ruleset) => _oracles.GetValueOrDefault(ruleset) ?? OracleFeed.Initial;
 
     public TruthTable Truth(string table) => _truth.GetValueOrDefault(table) ?? TruthTable.Initial;
 
@@ -166,6 +171,9 @@ public sealed class AuditStates
                 break;
             case "reconciliation":
                 _reconciliations[key] = ReconciliationLog.Fold.Apply(Reconciliation(key), @event);
+                break;
+            case "oracle":
+                _oracles[key] = OracleFeed.Fold.Apply(Oracle(key), @event);
                 break;
             case "custody":
                 Custody = LogCustody.Fold.Apply(Custody, @event);

@@ -327,7 +327,7 @@ public sealed class LedgerAudit(bool partial = false)
                 break;
             case ResolutionFinished or MarketVoided:
                 Report.Record(
-                    Check.OneResolution, before.Resolution is not (MarketResolution.Finished or MarketResolution.Voided), position, $"{id} is final twice");
+                    Check.OneResolution, !before.Resolution.IsFinal, position, $"{id} is final twice");
                 break;
             case SettlementPlanned e:
                 var plan = States.PlanOf(id);

@@ -1,7 +1,10 @@
 using System.Text.Json;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Governance.Slo;
+using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Resolution;
+using Mbp.Domain.Resolution.Oracle;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Ledger;
@@ -50,7 +53,7 @@ public sealed class MarketScopes(EventCatalog catalog)
     {
         ArgumentNullException.ThrowIfNull(stored);
         var name = stored.Stream.Value;
-        if (name.StartsWith("market-", StringComparison.Ordinal) || stored.Type == "market_settled")
+        if (name.StartsWith("market-", StringComparison.Ordinal) || stored.Type is "market_settled" or "dispute_opened")
         {
             Observe(stored.Position, stored.Stream, catalog.Decode(stored).Data);
         }
@@ -78,7 +81,7 @@ public sealed class MarketScopes(EventCatalog catalog)
         {
             _markets.TryAdd(stream.Key, new Growing(created, position));
         }
-        else if (@event is PoolEvent or MarketCreatedTemplate or RulesetActivated or MarketSettled && _markets.TryGetValue(stream.Key, out var market))
+        else if (@event is PoolEvent or MarketCreatedTemplate or RulesetActivated or DisputeOpened or MarketSettled && _markets.TryGetValue(stream.Key, out var market))
         {
             market.Observe(position, @event);
         }
@@ -88,7 +91,7 @@ public sealed class MarketScopes(EventCatalog catalog)
     {
         private readonly HashSet<string> _streams = new(
             new[] { created.MarketId.Stream.Value, created.MarketId.Resolution.Value, created.MarketId.Quotes.Value, created.MarketId.Abuse.Value, created.Account.Stream.Value, SloPolicy.Stream.Value }
-                .Concat(created.TruthRef is { } truth ? [Resolution.TruthTable.StreamOf(truth.Split('/')[0]).Value] : []),
+                .Concat(TruthTable.NameIn(created.TruthRef) is { } truth ? [TruthTable.StreamOf(truth).Value] : []),
             StringComparer.Ordinal);
 
         private long? _settledAt;
@@ -110,7 +113,15 @@ public sealed class MarketScopes(EventCatalog catalog)
                     break;
                 case RulesetActivated activated:
                     _streams.Add(RulesetLibrary.StreamOf(activated.Name).Value);
+                    if (activated.Policy.Rules.Oracle is not null)
+                    {
+                        _streams.Add(OracleFeed.StreamOf(activated.Name).Value);
+                    }
+
                     Opened ??= activated.PolicyHash == created.PolicyHash ? activated.Policy : null;
+                    break;
+                case DisputeOpened dispute:
+                    _streams.UnionWith([dispute.By.Stream.Value, AccountId.ResolutionDesk.Stream.Value, AccountId.Insurance.Stream.Value]);
                     break;
                 case MarketSettled:
                     _settledAt = at;

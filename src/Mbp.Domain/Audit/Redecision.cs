@@ -47,7 +47,8 @@ internal static class Redecision
                     SloDecider.Decide(new ReportBurn(e.WindowEnd, e.BurnRate, e.At), states.Slo, states.Rulesets(RulesetLibrary.DefaultName)).On(SloPolicy.Stream),
                 "abuse" => OfAbuse(new MarketId(stream.Key), recorded.Data, states),
                 // A clawback may open the insurance account: that is the moderator's decision, and no command of an account.
-                "account" when recorded.Data is AccountOpened && command.Any(r => r.Data is AbuseEvent) => (Decision<StreamEvent>?)null,
+                // A dispute opens and funds the platform's accounts in the same way.
+                "account" when recorded.Data is AccountOpened or CreditsGranted && command.Any(r => r.Data is AbuseEvent or ResolutionEvent) => (Decision<StreamEvent>?)null,
                 "account" => OfAccount(new AccountId(stream.Key), recorded.Data, states),
                 "withdrawal" => OfWithdrawal(stream.Key, recorded.Data, command, states),
                 "reconciliation" when recorded.Data is ReconciliationRecorded e => ReconciliationDecider.Record(e, states.Reconciliation(stream.Key)),
@@ -111,7 +112,7 @@ internal static class Redecision
             // The other side of what the anti-abuse rules or a moderator did.
             MarketHalted { Rule: HaltRule.Abuse or HaltRule.Moderation } => (Decision<StreamEvent>?)null,
             MarketResumed { Tick: null } when written.Any(r => r.Data is ModerationUndone) => (Decision<StreamEvent>?)null,
-            MarketHalted { Rule: HaltRule.Sla } e => MarketDecider.Freeze(new FreezeOverdue(e.At), before.Market, before.Resolution).On(id.Stream),
+            MarketHalted { Rule: HaltRule.Sla } e => MarketDecider.Freeze(new FreezeOverdue(e.At), before.Market, before.Resolution),
             MarketHalted { Tick: { } tick } e => Judge(tick, e.At),
             MarketHaltEased e => Judge(e.Tick, e.At),
             MarketResumed { Tick: { } tick } e => Judge(tick, e.At),
@@ -168,12 +169,28 @@ internal static class Redecision
         var before = states.Market(id);
         return @event switch
         {
+            // By the clock, or by an operator.
+            ResolutionStarted e when Actor() == ResolutionDeadlines.Clock => Decide(new AdvanceResolution(id, e.At)),
             ResolutionStarted e => Decide(new StartResolution(id, Actor(), e.At)),
+            ReportAccepted e => Decide(new SubmitReport(id, e.Round, e.Source, e.Value, e.ObservedAt, e.Evidence, e.Signature, e.At)),
+            ReportRejected e => Decide(new SubmitReport(id, e.Round, e.Source, e.Value, e.ObservedAt, e.Evidence, e.Signature, e.At)),
+            SourceEquivocated e => Decide(new SubmitReport(id, e.Round, e.Source, e.Value, e.ObservedAt, e.Evidence, e.Signature, e.At)),
+            RuleEvaluated e when before.Market.Terms() is { AsksOracle: true } => Decide(new AdvanceResolution(id, e.At)),
             RuleEvaluated e => Decide(new StartResolution(id, Actor(), e.At)),
+            RoundFailed e => Decide(new AdvanceResolution(id, e.At)),
+            // By a round of the oracle, or by two people.
+            ResolutionPostponed e when Actor() == ResolutionDeadlines.Clock => Decide(new AdvanceResolution(id, e.At)),
+            ResolutionPostponed e => Decide(new ApproveManually(id, Actor(), e.At)),
+            DisputeOpened e => Decide(new OpenDispute(id, e.By, e.Value, e.EvidenceUri, e.Reason, e.At), e.By),
+            RulingRecorded e => Decide(new RecordRuling(id, e.Dispute, e.Judge, e.Value, e.EvidenceUri, e.Signature, e.At)),
+            ArbitrationOpened e => Decide(new AdvanceResolution(id, e.At)),
+            DisputeRuled e => Decide(new AdvanceResolution(id, e.At)),
+            RollbackProposed e => Decide(new ProposeRollback(id, e.Reason, e.EvidenceUri, e.By, e.At)),
+            ResolutionRolledBack e => Decide(new ApproveRollback(id, e.By[1], e.At)),
             ManualProposed e => Decide(new ProposeManually(id, e.Value, e.EvidenceUri, e.By, e.At)),
             ResolutionDetermined e => Decide(new ApproveManually(id, Actor(), e.At)),
-            ResolutionFinished e => Decide(new FinishResolution(id, e.At)),
-            MarketVoided e => Decide(new FinishResolution(id, e.At)),
+            ResolutionFinished e => Decide(new AdvanceResolution(id, e.At)),
+            MarketVoided e => Decide(new AdvanceResolution(id, e.At)),
             SettlementPlanned e =>
                 SettlementDecider.Plan(new PlanSettlement(id, e.At), before.Resolution, before.Settlement, before.Pool).On(id.Resolution),
             PayoutRecorded e => Pay(e.At),
@@ -183,9 +200,16 @@ internal static class Redecision
 
         string Actor() => command[0].Stored.Header("actor") ?? "";
 
-        Decision<StreamEvent> Decide(ResolutionCommand asked) => ResolutionDecider.Decide(
-            asked, before.Market, before.Resolution, before.Pool,
-            before.Market.Terms()?.TruthRef is { } reference ? states.Truth(reference.Split('/')[0]) : TruthTable.Initial).On(id.Resolution);
+        Decision<StreamEvent> Decide(ResolutionCommand asked, AccountId? opening = null)
+        {
+            var (rules, disputer) = (before.Market.Policy()?.Rules.Name ?? "none", opening ?? before.Resolution.OpenDispute?.By);
+            return ResolutionDecider.Decide(asked, new ResolutionBooks(before.Market, before.Resolution, before.Pool)
+            {
+                Settlement = before.Settlement, Truth = TruthTable.NameIn(before.Market.Terms()?.TruthRef) is { } table ? states.Truth(table) : TruthTable.Initial,
+                Oracle = states.Oracle(rules), OracleOf = rules, Disputer = disputer, DisputerAccount = disputer is { } by ? states.Account(by) : Account.Initial,
+                Desk = states.Account(AccountId.ResolutionDesk), Insurance = states.Account(AccountId.Insurance),
+            });
+        }
 
         Decision<StreamEvent> Pay(NodaTime.Instant at)
         {
@@ -245,9 +269,9 @@ internal static class Redecision
         {
             ["feePpm"] = e.FeePpm.ToString(CultureInfo.InvariantCulture),
             ["resolutionWindowMinutes"] = ((long)(e.ResolutionDeadline - e.ClosesAt).TotalMinutes).ToString(CultureInfo.InvariantCulture),
-            ["truthSource"] = e.TruthSource == TruthSource.Table ? "table" : "manual",
+            ["truthSource"] = e.TruthSource == TruthSource.Endpoint ? MarketTerms.OracleRef : Words.Of(e.TruthSource),
         };
-        if (e.TruthRef?.Split('/') is [var table, var key])
+        if (e.TruthSource == TruthSource.Table && e.TruthRef?.Split('/') is [var table, var key])
         {
             (parameters["truthTable"], parameters["truthKey"]) = (table, key);
         }

@@ -94,7 +94,7 @@ public static class CreateMarketDecider
 
         var outcomes = Outcomes(template, given, c.Probabilities.Count);
         var (lower, upper) = Bounds(template, given);
-        var (source, reference) = Truth(template, given, c.MarketId);
+        var (source, reference) = Truth(template, given, c.MarketId, policy);
         var feePpm = given.Integer("feePpm", 0, template.MaxFeePpm) ?? template.FeePpm;
         var window = given.Integer("resolutionWindowMinutes", 1, (int)template.ResolutionWindow.TotalMinutes) is { } minutes
             ? Duration.FromMinutes(minutes)
@@ -146,18 +146,20 @@ public static class CreateMarketDecider
         return (lower, upper);
     }
 
-    private static (TruthSource Source, string? Reference) Truth(Template template, Parameters given, MarketId market)
+    private static (TruthSource Source, string? Reference) Truth(Template template, Parameters given, MarketId market, Policy policy)
     {
         var source = given.Text("truthSource") switch
         {
             null => template.TruthSource,
             "manual" => TruthSource.Manual,
             "table" => TruthSource.Table,
-            _ => given.Fail("params.truthSource", "is 'manual' or 'table' ('endpoint' is not available yet)", template.TruthSource),
+            MarketTerms.OracleRef when policy.Rules.Oracle is null => given.Fail("params.truthSource", $"is not 'oracle' under rule set '{policy.Rules.Name}', which names no sources", template.TruthSource),
+            MarketTerms.OracleRef => TruthSource.Endpoint,
+            _ => given.Fail("params.truthSource", "is 'manual', 'table' or 'oracle'", template.TruthSource),
         };
         if (source != TruthSource.Table)
         {
-            return (source, null);
+            return (source, source == TruthSource.Endpoint ? MarketTerms.OracleRef : null);
         }
 
         var table = given.Text("truthTable");

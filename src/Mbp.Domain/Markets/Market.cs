@@ -116,6 +116,12 @@ public sealed record MarketTerms(
     string PolicyHash,
     Instant CreatedAt)
 {
+    /// <summary>The reference of a market whose value the rule set's sources report.</summary>
+    public const string OracleRef = "oracle";
+
+    /// <summary>Whether the rule set's sources report its value.</summary>
+    public bool AsksOracle => TruthSource == TruthSource.Endpoint && TruthRef == OracleRef;
+
     public static MarketTerms From(MarketCreated e) => new(
         e.MarketId, e.Question, e.Category, TemplateId: "", TemplateVersion: 0, e.Kind, e.Outcomes, e.Lower, e.Upper, e.TruthSource, e.TruthRef,
         e.ClosesAt, e.ResolutionDeadline, e.FeePpm, e.Ruleset, e.PolicyHash, e.At);

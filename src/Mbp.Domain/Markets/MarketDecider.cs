@@ -53,18 +53,23 @@ public static class MarketDecider
 
     /// <summary>When the resolution of a closed market runs out of time (S3, resolution SLA); null = it cannot, or it has already.</summary>
     public static Instant? OverdueAt(Market market, MarketResolution resolution) =>
-        market is Market.Closed { FrozenSince: null } closed && resolution is not (MarketResolution.Finished or MarketResolution.Voided)
+        market is Market.Closed { FrozenSince: null } closed && !resolution.IsFinal
         && closed.Rules.Policy?.Rules.Resolution.SlaHours is { } hours
             ? closed.Since + Duration.FromHours(hours)
             : null;
 
     /// <summary>Freezes a closed market that has no final value in time: from here on only people move it on.</summary>
-    public static Decision<MarketEvent> Freeze(FreezeOverdue c, Market market, MarketResolution resolution)
+    public static Decision<StreamEvent> Freeze(FreezeOverdue c, Market market, MarketResolution resolution)
     {
         ArgumentNullException.ThrowIfNull(c);
-        Decision<MarketEvent> decision = market is Market.Unknown ? MarketErrors.NotFound
-            : OverdueAt(market, resolution) is { } due && due <= c.At ? [new MarketHalted(HaltLevel.Hard, "resolution_sla", c.At, HaltRule.Sla, HaltLevel.Hard)]
-            : [];
+        if (market.Terms() is not { MarketId: var id } || OverdueAt(market, resolution) is not { } due || due > c.At)
+        {
+            return (market is Market.Unknown ? (Decision<StreamEvent>)MarketErrors.NotFound : []).Under(market.Policy()?.Hash);
+        }
+
+        var halted = id.Stream.With(new MarketHalted(HaltLevel.Hard, "resolution_sla", c.At, HaltRule.Sla, HaltLevel.Hard));
+        // Rule sets from before there was a void by time knew no event of the resolution for this, and what was decided under them stays decided.
+        Decision<StreamEvent> decision = market.Policy()?.Rules.Resolution.VoidHours is null ? [halted] : [halted, id.Resolution.With(new ResolutionSlaBreached(due, c.At))];
         return decision.Under(market.Policy()?.Hash);
     }
 

@@ -44,7 +44,7 @@ public static class MarketTable
                 read.Text(), read.Text(), read.Text(), read.Text(), read.Text(), read.Time(), read.Text(), read.Time(), read.Time(), read.Text(), read.Text()));
 
     public static readonly TableProjection Projection = TableProjection.Keyed(
-        "markets", 2, Table,
+        "markets", 3, Table,
         recorded => recorded.Data is MarketEvent or ResolutionEvent or SettlementEvent ? recorded.Stream.Key : null,
         (row, recorded) => recorded.Data switch
         {
@@ -63,7 +63,11 @@ public static class MarketTable
         MarketHaltEased e => row with { HaltLevel = Words.Of(e.Level), Status = "open" },
         MarketResumed => row with { HaltLevel = "none", Status = "open" },
         MarketClosed => row with { HaltLevel = "none", Status = "paused", Phase = "Closed" },
-        ResolutionStarted => row with { Phase = "Collecting" },
+        ResolutionStarted or ResolutionRolledBack => row with { Phase = "Collecting", Status = "paused" },
+        ResolutionPostponed => row with { Phase = "Closed" },
+        DisputeOpened => row with { Phase = "Disputed" },
+        ArbitrationOpened => row with { Phase = "Arbitration" },
+        DisputeRuled => row with { Phase = "Determined" },
         ResolutionDetermined => row with { Phase = "Determined" },
         // A freeze for want of a value ends with the value.
         ResolutionFinished => row with { Phase = "Finalized", Status = "resolved", HaltLevel = "none" },

@@ -1,4 +1,6 @@
 using Mbp.Ledger;
+using NodaTime;
+using NodaTime.Text;
 
 namespace Mbp.Domain.Resolution;
 
@@ -31,8 +33,13 @@ public static class ResolutionErrors
     public static readonly Rejection EvidenceNeeded = new(
         RejectionKind.Invalid, "resolution.evidence_needed", "A manual value needs a link to its evidence: an absolute http(s), ipfs or urn URI.", "evidenceUri");
 
-    public static readonly Rejection StillDisputable = new(
-        RejectionKind.Conflict, "resolution.still_disputable", "The dispute window has not ended.");
+    public static readonly Rejection NotDetermined = new(RejectionKind.Conflict, "resolution.not_determined", "There is no determined value.");
+
+    public static readonly Rejection AlreadySettling = new(
+        RejectionKind.Conflict, "resolution.already_settling", "Payouts have begun; a correction of the settlement is the way now.");
+
+    public static Rejection Postponed(Instant until) => new(
+        RejectionKind.Conflict, "resolution.postponed", $"It was too early for a value; the resolution starts again at {InstantPattern.ExtendedIso.Format(until)}.");
 
     public static Rejection BadValue(string rule) => new(RejectionKind.Invalid, "resolution.bad_value", $"The value {rule}.", "value");
 }

@@ -24,6 +24,9 @@ public sealed record TruthTable(ImmutableDictionary<string, Fact> Facts)
     public static readonly Fold<TruthTable> Fold = new(
         "truth", 1, Initial, (table, @event) => @event is TruthEvent e ? Evolve(table, e) : table, snapshotEvery: 1_000);
 
+    /// <summary>The table in a market's reference; null where it refers to none.</summary>
+    public static string? NameIn(string? reference) => reference?.IndexOf('/', StringComparison.Ordinal) is { } at and > 0 && Identifier.IsValid(reference[..at]) ? reference[..at] : null;
+
     public static StreamId StreamOf(string table) => StreamId.Of("truth", table);
 
     public static TruthTable Evolve(TruthTable table, TruthEvent @event) => @event switch

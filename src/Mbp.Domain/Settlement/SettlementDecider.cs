@@ -89,7 +89,7 @@ public static class SettlementDecider
     public static EquatableArray<Price>? FinalVector(MarketResolution resolution) => resolution switch
     {
         MarketResolution.Finished finished => finished.Decision.Vector,
-        MarketResolution.Voided voided => voided.Decision.Vector,
+        MarketResolution.Voided voided => voided.Vector,
         _ => null,
     };
 

@@ -10,7 +10,7 @@ namespace Mbp.Host.Accounts;
 /// <summary>A movement of an account's credits.</summary>
 /// <param name="Position">Its place in the ledger.</param>
 /// <param name="At">Ledger time.</param>
-/// <param name="Kind"><c>grant</c>, <c>trade</c>, <c>liquidity</c>, <c>payout</c> (of a market), <c>moderation</c>, <c>withdrawal</c> or <c>withdrawal_return</c>.</param>
+/// <param name="Kind"><c>grant</c>, <c>trade</c>, <c>liquidity</c>, <c>payout</c> (of a market), <c>moderation</c>, <c>bond</c>, <c>withdrawal</c> or <c>withdrawal_return</c>.</param>
 /// <param name="Amount">CE$; negative where credits left the account.</param>
 /// <param name="Balance">The balance after it.</param>
 /// <param name="MarketId">The market that they went to or came from.</param>

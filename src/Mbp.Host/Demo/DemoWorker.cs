@@ -9,7 +9,6 @@ using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Host.Markets;
 using Mbp.Host.Platform;
-using Mbp.Host.Resolution;
 using Mbp.Ledger;
 using Mbp.Ledger.Json;
 using Mbp.Ledger.Writing;
@@ -107,7 +106,7 @@ internal sealed class DemoWorker(LedgerWriter writer, LiveLedger live, LedgerSee
 
         return accepted;
 
-        Operation Step(Func<Instant, ResolutionCommand> command) => ResolutionEndpoints.Operation(id, truthRef: null, command);
+        Operation Step(Func<Instant, ResolutionCommand> command) => ResolutionOperation.Of(id, live.Current.Find(id)?.Market ?? Market.Initial, disputer: null, command);
     }
 
     private static CreateMarket Create(MarketId id, string question, Instant at) => new(

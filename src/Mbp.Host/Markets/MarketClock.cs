@@ -2,7 +2,6 @@ using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Host.Platform;
-using Mbp.Host.Resolution;
 using Mbp.Host.Settlement;
 using Mbp.Ledger.Writing;
 using NodaTime;
@@ -16,6 +15,8 @@ namespace Mbp.Host.Markets;
 internal sealed class MarketClock(LedgerWriter writer, LiveLedger live, IClock clock, ILogger<MarketClock> log) : BackgroundService
 {
     private const int MarketsPerRound = 200;
+
+    private const string Name = "market-clock";
 
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -56,18 +57,18 @@ internal sealed class MarketClock(LedgerWriter writer, LiveLedger live, IClock c
     {
         var view = live.Current.Markets[id];
         var market = view.Terms!.MarketId;
-        var context = CommandContext.ForWorker("market-clock");
+        var context = CommandContext.ForWorker(Name);
         var outcome = (view.Market, view.Resolution, view.Settlement) switch
         {
-            (_, MarketResolution.Finished or MarketResolution.Voided, MarketSettlement.NotPlanned) =>
+            (_, { IsFinal: true }, MarketSettlement.NotPlanned) =>
                 await SettlementSteps.PlanAsync(writer, market, context, cancellationToken).ConfigureAwait(false),
             (_, _, MarketSettlement.Paying paying) =>
                 await SettlementSteps.PayAsync(writer, view, PlanOf(view, paying), paying.Done, context, cancellationToken).ConfigureAwait(false),
             (Market.Closed, _, _) when MarketDecider.OverdueAt(view.Market, view.Resolution) <= clock.GetCurrentInstant() =>
                 await writer.SubmitAsync(FreezeOverdue(market), context, cancellationToken).ConfigureAwait(false),
-            (_, MarketResolution.Determined, _) =>
+            (Market.Closed, _, _) =>
                 await writer.SubmitAsync(
-                    ResolutionEndpoints.Operation(market, view.Terms.TruthRef, at => new FinishResolution(market, at)), context, cancellationToken).ConfigureAwait(false),
+                    ResolutionOperation.Of(market, view.Market, view.Resolution.OpenDispute?.By, at => new AdvanceResolution(market, at)), context, cancellationToken).ConfigureAwait(false),
             (Market.Open or Market.Halted, _, _) =>
                 await writer.SubmitAsync(MarketEndpoints.Close(market, "deadline"), context, cancellationToken).ConfigureAwait(false),
             _ => null,
@@ -91,7 +92,7 @@ internal sealed class MarketClock(LedgerWriter writer, LiveLedger live, IClock c
 
     private static Operation FreezeOverdue(MarketId market) => Operation.On(
         Market.Fold.Of(market.Stream), MarketResolution.Fold.Of(market.Resolution),
-        (at, lifecycle, resolution) => MarketDecider.Freeze(new FreezeOverdue(at), lifecycle, resolution).On(market.Stream));
+        (at, lifecycle, resolution) => MarketDecider.Freeze(new FreezeOverdue(at), lifecycle, resolution));
 
     // A plan over many accounts is worth computing once: the pool is final, so it is the same for every payout.
     private SettlementPlan PlanOf(MarketView view, MarketSettlement.Paying paying)

@@ -54,7 +54,7 @@ public sealed record MarketPreviewResponse(
 /// <param name="Category">From the template.</param>
 /// <param name="Kind"><c>binary</c>, <c>scalar</c> or <c>categorical</c>.</param>
 /// <param name="Status"><c>open</c>, <c>paused</c>, <c>resolved</c> or <c>canceled</c>.</param>
-/// <param name="Phase">Finer: Open, Closed, Collecting, Determined, Finalized, Settling, Settled, Voided.</param>
+/// <param name="Phase">Finer: Open, Closed, Collecting, Determined, Disputed, Arbitration, Finalized, Settling, Settled, Voided.</param>
 /// <param name="HaltLevel"><c>none</c>, <c>warn</c>, <c>soft</c> or <c>hard</c>.</param>
 /// <param name="Ruleset">The rule set in force.</param>
 /// <param name="RulesetVersion">Its version.</param>

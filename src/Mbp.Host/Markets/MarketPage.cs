@@ -27,7 +27,7 @@ internal static class MarketPage
             [.. terms.Outcomes], Prices(view), [.. pool.Reserves.Select(r => r.ToString())], pool.LpSupply.ToString(), pool.Locked.ToString(),
             pool.FeePool.ToString(), pool.FeePpm, terms.Lower?.ToString(), terms.Upper?.ToString(), ScalarQuote(terms, pool.Prices),
             depth?.Shares.ToString(), depth?.Cash.ToString(), spread?.Ppm, pool.OpenInterest.ToString(), pool.Holders.Count, Words.Of(terms.TruthSource),
-            Text(terms.ClosesAt), Text(terms.ResolutionDeadline), Text(terms.CreatedAt), view.Version, position, IsFinal(view) ? null : Halt(view.Market));
+            Text(terms.ClosesAt), Text(terms.ResolutionDeadline), Text(terms.CreatedAt), view.Version, position, view.Resolution.IsFinal ? null : Halt(view.Market));
     }
 
     public static MarketListItem Item(MarketView view)
@@ -46,6 +46,8 @@ internal static class MarketPage
         (_, _, MarketSettlement.Paying) => "Settling",
         (_, MarketResolution.Finished, _) => "Finalized",
         (_, MarketResolution.Determined, _) => "Determined",
+        (_, MarketResolution.Disputed, _) => "Disputed",
+        (_, MarketResolution.Arbitration, _) => "Arbitration",
         (_, MarketResolution.Collecting, _) => "Collecting",
         (Market.Closed, _, _) => "Closed",
         _ => "Open",
@@ -68,9 +70,7 @@ internal static class MarketPage
             : null;
 
     // A freeze for want of a value ends with the value.
-    private static string HaltLevel(MarketView view) => IsFinal(view) ? "none" : Words.Of(view.Market.HaltLevel());
-
-    private static bool IsFinal(MarketView view) => view.Resolution is MarketResolution.Finished or MarketResolution.Voided;
+    private static string HaltLevel(MarketView view) => view.Resolution.IsFinal ? "none" : Words.Of(view.Market.HaltLevel());
 
     private static HaltState? Halt(Market market) => market switch
     {

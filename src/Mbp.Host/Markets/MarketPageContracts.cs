@@ -39,12 +39,14 @@ public sealed record PageResolution(string Phase, string SourceKind, string? Val
 /// <param name="At">When.</param>
 /// <param name="What">
 /// <c>created</c>, <c>halted</c>, <c>resumed</c>, <c>closed</c>, <c>resolution_started</c>, <c>value_proposed</c>, <c>determined</c>,
-/// <c>finalized</c>, <c>voided</c>, <c>settling</c>, <c>settled</c>.
+/// <c>round_failed</c>, <c>source_equivocated</c>, <c>postponed</c>, <c>disputed</c>, <c>dispute_upheld</c>, <c>dispute_overturned</c>, <c>dispute_unjudged</c>,
+/// <c>arbitration</c>, <c>sla_breached</c>, <c>rollback_proposed</c>, <c>rolled_back</c>, <c>finalized</c>, <c>voided</c>, <c>settling</c>, <c>settled</c>.
 /// </param>
 /// <param name="Note">The reason or the value, where there is one.</param>
 /// <param name="Position">Its place in the ledger.</param>
 public sealed record TimelineItem(string At, string What, string? Note, long Position);
 
-/// <param name="What"><c>close</c>, <c>resolution</c>, <c>value</c>, <c>finalization</c> or <c>settlement</c>.</param>
+/// <param name="What"><c>close</c>, <c>start</c>, <c>round</c>, <c>value</c>, <c>finalization</c>, <c>arbitration</c>, <c>sla</c>, <c>void</c> or <c>settlement</c>.</param>
 /// <param name="By">By when; absent where it is under way.</param>
-public sealed record NextStep(string What, string? By);
+/// <param name="Who">Who may act until then.</param>
+public sealed record NextStep(string What, string? By, string? Who = null);

@@ -1,9 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
-using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
-using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Units;
 using Mbp.Host.Platform;
@@ -104,15 +102,7 @@ internal sealed class MarketPages(IClock clock)
     // How far the price is from the average is asked of the present price.
     private static Twap Average(PriceTrack prices, Instant at, Duration window) => prices.Twap(at, window)! with { Current = prices.Prices };
 
-    private static NextStep? Next(MarketView market) => (market.Market, market.Resolution, market.Settlement) switch
-    {
-        (_, _, MarketSettlement.Settled) => null,
-        (_, MarketResolution.Finished or MarketResolution.Voided, _) => new NextStep("settlement", By: null),
-        (_, MarketResolution.Determined determined, _) => new NextStep("finalization", MarketPage.Text(determined.Decision.DisputableUntil)),
-        (_, MarketResolution.Collecting, _) => new NextStep("value", MarketPage.Text(market.Terms!.ResolutionDeadline)),
-        (Market.Closed, _, _) => new NextStep("resolution", MarketPage.Text(market.Terms!.ResolutionDeadline)),
-        _ => new NextStep("close", MarketPage.Text(market.Terms!.ClosesAt)),
-    };
+    private static NextStep? Next(MarketView market) => MarketTimeline.Next(market).FirstOrDefault();
 
     private sealed record Rendered(MarketView Market, Instant? Tick, string Etag, byte[] Body);
 }

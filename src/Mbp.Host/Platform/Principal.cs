@@ -34,23 +34,26 @@ public sealed record Principal(string Id, AccountId? Account, bool CanTrade)
 /// <summary>The operators' keys, made at the first start and kept in files that only this user can read.</summary>
 public sealed class OperatorKeys
 {
+    // Two decide a value, two others judge a dispute about it, and two of whom one is none of those arbitrate.
+    private const int Persons = 5;
+
     private readonly Dictionary<string, Principal> _byHash;
 
     private OperatorKeys(Dictionary<string, Principal> byHash, string path) => (_byHash, Path) = (byHash, path);
 
-    /// <summary>The first operator's file; the second's has <c>-2</c> at its end.</summary>
+    /// <summary>The first operator's file; the others' have <c>-2</c>, <c>-3</c>, ... at their ends.</summary>
     public string Path { get; }
 
     public static OperatorKeys LoadOrCreate(string data)
     {
         var first = System.IO.Path.Combine(data, "api-key");
-        return new OperatorKeys(
-            new(StringComparer.Ordinal)
-            {
-                [ApiKey.HashOf(ReadOrCreate(first))] = new Principal("op-1", Account: null, CanTrade: true),
-                [ApiKey.HashOf(ReadOrCreate($"{first}-2"))] = new Principal("op-2", Account: null, CanTrade: true),
-            },
-            first);
+        var byHash = new Dictionary<string, Principal>(StringComparer.Ordinal);
+        for (var i = 1; i <= Persons; i++)
+        {
+            byHash[ApiKey.HashOf(ReadOrCreate(i == 1 ? first : $"{first}-{i}"))] = new Principal($"op-{i}", Account: null, CanTrade: true);
+        }
+
+        return new OperatorKeys(byHash, first);
     }
 
     public Principal? Find(string hash) => _byHash.GetValueOrDefault(hash);

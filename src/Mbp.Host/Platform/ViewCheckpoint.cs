@@ -5,6 +5,7 @@ using Mbp.Domain.Accounts;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Resolution.Oracle;
 using Mbp.Host.Payments;
 using Mbp.Ledger;
 using Mbp.Ledger.Json;
@@ -118,6 +119,7 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
         ImmutableList<Template> Templates,
         ImmutableList<KeyValuePair<string, RulesetLibrary>> Rulesets,
         SloPolicy Slo,
+        ImmutableList<KeyValuePair<string, OracleFeed>> Oracles,
         string OnTheWayUnits,
         string PaidOutUnits,
         ImmutableList<KeyValuePair<string, OpenPayout>> Payouts)
@@ -125,7 +127,7 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
         public static Saved Of(LedgerView view) => new(
             ViewCheckpoint.Build, view.Position, view.At, view.GrantedUnits.ToString(null, null),
             [.. view.Markets], view.MarketsInOrder, [.. view.Accounts.Select(a => KeyValuePair.Create(a.Key.Value, a.Value))], [.. view.KeysByHash], [.. view.Templates.Values], [.. view.Rulesets],
-            view.Slo, view.Payouts.OnTheWayUnits.ToString(null, null), view.Payouts.PaidOutUnits.ToString(null, null), [.. view.Payouts.Open]);
+            view.Slo, [.. view.Oracles], view.Payouts.OnTheWayUnits.ToString(null, null), view.Payouts.PaidOutUnits.ToString(null, null), [.. view.Payouts.Open]);
 
         public LedgerView ToView()
         {
@@ -142,6 +144,7 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
                 empty.Due.Union(Markets.Where(m => m.Value.DueAt is not null).Select(m => (m.Value.DueAt!.Value, m.Key))))
             {
                 Slo = Slo,
+                Oracles = empty.Oracles.AddRange(Oracles),
                 Payouts = PayoutView.Of(Int128.Parse(OnTheWayUnits, null), Int128.Parse(PaidOutUnits, null), Payouts),
             };
         }

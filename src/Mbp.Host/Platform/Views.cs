@@ -8,6 +8,7 @@ using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
+using Mbp.Domain.Resolution.Oracle;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
@@ -97,11 +98,9 @@ public sealed record MarketView(
     public Instant? DueAt => (Market, Resolution, Settlement) switch
     {
         (_, _, MarketSettlement.Settled) => null,
-        (_, MarketResolution.Finished or MarketResolution.Voided, _) => Instant.MinValue,
-        (_, MarketResolution.Determined determined, _) =>
-            MarketDecider.OverdueAt(Market, Resolution) is { } overdue && overdue < determined.Decision.DisputableUntil ? overdue : determined.Decision.DisputableUntil,
+        (_, { IsFinal: true }, _) => Instant.MinValue,
         (Domain.Markets.Market.Open or Domain.Markets.Market.Halted, _, _) => Terms!.ClosesAt,
-        (Domain.Markets.Market.Closed, _, _) => MarketDecider.OverdueAt(Market, Resolution),
+        (Domain.Markets.Market.Closed closed, _, _) => ResolutionDeadlines.NextAt(closed, Resolution),
         _ => null,
     };
 }
@@ -187,6 +186,9 @@ public sealed record LedgerView(
     /// <summary>What the error budget has to do with trading.</summary>
     public SloPolicy Slo { get; init; } = SloPolicy.Fold.Initial;
 
+    /// <summary>The feeds of rule sets' sources, by the rule set.</summary>
+    public ImmutableSortedDictionary<string, OracleFeed> Oracles { get; init; } = ImmutableSortedDictionary.Create<string, OracleFeed>(StringComparer.Ordinal);
+
     /// <summary>Credits on their way out.</summary>
     public PayoutView Payouts { get; init; } = PayoutView.Empty;
 
@@ -210,7 +212,7 @@ public sealed record LedgerView(
         ArgumentNullException.ThrowIfNull(events);
         var (markets, accounts, keys, templates, rulesets, due, order) = (
             Markets.ToBuilder(), Accounts.ToBuilder(), KeysByHash.ToBuilder(), Templates.ToBuilder(), Rulesets.ToBuilder(), Due.ToBuilder(), MarketsInOrder);
-        var (position, at, granted, lastErasure, slo, payouts) = (Position, At, GrantedUnits, LastErasure, Slo, Payouts);
+        var (position, at, granted, lastErasure, slo, oracles, payouts) = (Position, At, GrantedUnits, LastErasure, Slo, Oracles, Payouts);
         foreach (var recorded in events)
         {
             // A position may be missing where somebody else appended (a rolled back foreign transaction uses a number up); none may come back.
@@ -240,6 +242,9 @@ public sealed record LedgerView(
                 case "watcher":
                     slo = SloPolicy.Fold.Apply(slo, recorded.Data);
                     break;
+                case "oracle":
+                    oracles = oracles.SetItem(recorded.Stream.Key, OracleFeed.Fold.Apply(oracles.GetValueOrDefault(recorded.Stream.Key) ?? OracleFeed.Initial, recorded.Data));
+                    break;
                 case "custody" when recorded.Data is PayloadErased:
                     lastErasure = recorded.Position;
                     break;
@@ -251,6 +256,7 @@ public sealed record LedgerView(
         {
             LastErasure = lastErasure,
             Slo = slo,
+            Oracles = oracles,
             Payouts = payouts,
         };
 

@@ -1,4 +1,5 @@
 using Mbp.Host.Anchoring;
+using Mbp.Host.Markets;
 
 namespace Mbp.Host.Resolution;
 
@@ -24,6 +25,11 @@ public sealed record ResolutionStateResponse(string Id, string Phase, long Posit
 /// <param name="FinalAt">When it can no longer be disputed.</param>
 /// <param name="Settlement">What is paid, once that is planned.</param>
 /// <param name="Position">The ledger position that the answer shows.</param>
+/// <param name="Round">The oracle's round that is under way, or that the value came from.</param>
+/// <param name="Dispute">The dispute that is open.</param>
+/// <param name="Rollback">A rollback that waits for its second operator.</param>
+/// <param name="Postponements">How often it was too early.</param>
+/// <param name="Next">What happens next, by when, and who may act until then.</param>
 public sealed record ResolutionResponse(
     string MarketId,
     string Phase,
@@ -37,7 +43,18 @@ public sealed record ResolutionResponse(
     IReadOnlyList<string>? DecidedBy,
     string? FinalAt,
     SettlementItem? Settlement,
-    long Position);
+    long Position,
+    RoundItem? Round = null,
+    DisputeItem? Dispute = null,
+    RollbackItem? Rollback = null,
+    int? Postponements = null,
+    IReadOnlyList<NextStep>? Next = null);
+
+public sealed record RollbackItem(string Reason, string EvidenceUri, string By, string At);
+
+/// <param name="Reason">Why what was determined is wrong.</param>
+/// <param name="EvidenceUri">What backs that: an absolute URI.</param>
+public sealed record RollbackRequest(string? Reason, string? EvidenceUri);
 
 public sealed record ProposalItem(string Value, string EvidenceUri, string By, string At);
 

@@ -2,14 +2,11 @@ using System.Diagnostics;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
-using Mbp.Domain.Trading;
 using Mbp.Host.Markets;
 using Mbp.Domain.Units;
 using Mbp.Host.Platform;
 using Mbp.Ledger;
-using Mbp.Ledger.Writing;
 using Microsoft.AspNetCore.Http.HttpResults;
-using NodaTime;
 
 namespace Mbp.Host.Resolution;
 
@@ -24,33 +21,21 @@ internal static class ResolutionEndpoints
         v2.MapPost("/markets/{id}/resolution/start", StartAsync).OperatorsOnly().WithName("startResolution").WithSummary("Start the resolution, or look at its source again");
         v2.MapPost("/markets/{id}/resolution/manual", ProposeAsync).OperatorsOnly().WithName("proposeManually").WithSummary("Propose a value by hand, with evidence");
         v2.MapPost("/markets/{id}/resolution/manual/approve", ApproveAsync).OperatorsOnly().WithName("approveManually").WithSummary("Approve another operator's proposal");
+        v2.MapPost("/markets/{id}/resolution/rollback", ProposeRollbackAsync).OperatorsOnly().WithName("proposeRollback").WithSummary("Propose to take back what was determined, before payouts begin");
+        v2.MapPost("/markets/{id}/resolution/rollback/approve", ApproveRollbackAsync).OperatorsOnly().WithName("approveRollback").WithSummary("Approve another operator's rollback");
         v2.MapPost("/truth/{table}/{key}", RecordAsync).OperatorsOnly().WithName("recordTruth").WithSummary("Record a fact in a truth table, once");
     }
 
-    /// <summary>A resolution reads the market, its pool (nobody with a position decides) and the truth table that the market names.</summary>
-    public static Operation Operation(MarketId market, string? truthRef, Func<Instant, ResolutionCommand> command)
-    {
-        var table = truthRef?.Split('/')[0] ?? "none";
-        var states = (
-            Market: Market.Fold.Of(market.Stream), Pool: Pool.Fold.Of(market.Stream), Resolution: MarketResolution.Fold.Of(market.Resolution),
-            Truth: TruthTable.Fold.Of(TruthTable.StreamOf(table)));
-        return Ledger.Writing.Operation.On(
-            [states.Market, states.Pool, states.Resolution, states.Truth],
-            (read, at) => ResolutionDecider
-                .Decide(command(at), read.Get(states.Market), read.Get(states.Resolution), read.Get(states.Pool), read.Get(states.Truth))
-                .On(market.Resolution));
-    }
-
     private static async Task<Results<Ok<ResolutionStateResponse>, ProblemHttpResult>> StartAsync(
-        string id, EmptyRequest? request, HttpContext http, Commands commands, LiveLedger live, CancellationToken cancellationToken)
+        string id, EmptyRequest? request, HttpContext http, ResolutionSteps steps, CancellationToken cancellationToken)
     {
         using var span = Telemetry.Source.StartActivity("rule.eval", ActivityKind.Internal);
         var by = Principal.Of(http).Id;
-        return await SendAsync(id, at => new StartResolution(new MarketId(id), by, at), request, http, commands, live, cancellationToken);
+        return await steps.SendAsync(id, at => new StartResolution(new MarketId(id), by, at), request, http, cancellationToken);
     }
 
     private static async Task<Results<Ok<ResolutionStateResponse>, ProblemHttpResult>> ProposeAsync(
-        string id, ManualRequest request, HttpContext http, Commands commands, LiveLedger live, MbpOptions options, CancellationToken cancellationToken)
+        string id, ManualRequest request, HttpContext http, ResolutionSteps steps, MbpOptions options, CancellationToken cancellationToken)
     {
         if (!options.IsOn("mbp.resolve.manual"))
         {
@@ -66,11 +51,11 @@ internal static class ResolutionEndpoints
         }
 
         var by = Principal.Of(http).Id;
-        return await SendAsync(id, at => new ProposeManually(new MarketId(id), value, evidence, by, at), request, http, commands, live, cancellationToken);
+        return await steps.SendAsync(id, at => new ProposeManually(new MarketId(id), value, evidence, by, at), request, http, cancellationToken);
     }
 
     private static async Task<Results<Ok<ResolutionStateResponse>, ProblemHttpResult>> ApproveAsync(
-        string id, EmptyRequest? request, HttpContext http, Commands commands, LiveLedger live, MbpOptions options, CancellationToken cancellationToken)
+        string id, EmptyRequest? request, HttpContext http, ResolutionSteps steps, MbpOptions options, CancellationToken cancellationToken)
     {
         if (!options.IsOn("mbp.resolve.manual"))
         {
@@ -78,7 +63,7 @@ internal static class ResolutionEndpoints
         }
 
         var by = Principal.Of(http).Id;
-        return await SendAsync(id, at => new ApproveManually(new MarketId(id), by, at), request, http, commands, live, cancellationToken);
+        return await steps.SendAsync(id, at => new ApproveManually(new MarketId(id), by, at), request, http, cancellationToken);
     }
 
     private static async Task<Results<Ok<TruthResponse>, ProblemHttpResult>> RecordAsync(
@@ -108,24 +93,26 @@ internal static class ResolutionEndpoints
         return problem is not null ? problem : TypedResults.Ok(Show(market!));
     }
 
-    private static async Task<Results<Ok<ResolutionStateResponse>, ProblemHttpResult>> SendAsync(
-        string id, Func<Instant, ResolutionCommand> command, object? body, HttpContext http, Commands commands, LiveLedger live, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<ResolutionStateResponse>, ProblemHttpResult>> ProposeRollbackAsync(
+        string id, RollbackRequest request, HttpContext http, ResolutionSteps steps, CancellationToken cancellationToken)
     {
-        if (!MarketId.IsValid(id))
+        var fields = new Fields();
+        var reason = fields.Text("reason", request.Reason, longest: 500);
+        var evidence = fields.Text("evidenceUri", request.EvidenceUri, longest: 2_000);
+        if (fields.Problem() is { } problem)
         {
-            return Problems.From(MarketErrors.NotFound);
+            return problem;
         }
 
-        // The terms never change, so the view's are good even when it lags; a market too new for the view is not closed yet either.
-        var truthRef = live.Present.Find(new MarketId(id))?.Terms?.TruthRef;
-        var outcome = await commands.SendAsync(http, Operation(new MarketId(id), truthRef, command), body, cancellationToken);
-        if (outcome.Rejection is { } rejection)
-        {
-            return Problems.From(rejection);
-        }
+        var by = Principal.Of(http).Id;
+        return await steps.SendAsync(id, at => new ProposeRollback(new MarketId(id), reason, evidence, by, at), request, http, cancellationToken);
+    }
 
-        var view = await live.AtLeastAsync(outcome.Position, TimeSpan.FromSeconds(5), cancellationToken);
-        return TypedResults.Ok(new ResolutionStateResponse(id, MarketPage.Phase(view.Find(new MarketId(id))!), outcome.Position, commands.ReceiptOf(outcome)));
+    private static async Task<Results<Ok<ResolutionStateResponse>, ProblemHttpResult>> ApproveRollbackAsync(
+        string id, EmptyRequest? request, HttpContext http, ResolutionSteps steps, CancellationToken cancellationToken)
+    {
+        var by = Principal.Of(http).Id;
+        return await steps.SendAsync(id, at => new ApproveRollback(new MarketId(id), by, at), request, http, cancellationToken);
     }
 
     internal static ResolutionResponse Show(MarketView view)
@@ -134,29 +121,56 @@ internal static class ResolutionEndpoints
         var response = new ResolutionResponse(
             terms.MarketId.Value, MarketPage.Phase(view), null, Words.Of(terms.TruthSource), terms.TruthRef,
             null, null, null, null, null, null, Show(view.Settlement), view.Position);
+        response = response with
+        {
+            Next = [.. MarketTimeline.Next(view)],
+            Postponements = CourseOf(view.Resolution)?.Postponements is { } times and > 0 ? times : null,
+            Rollback = CourseOf(view.Resolution)?.Rollback is { } r ? new RollbackItem(r.Reason, r.EvidenceUri, r.By, MarketPage.Text(r.At)) : null,
+        };
         return view.Resolution switch
         {
             MarketResolution.Collecting c => response with
             {
-                StartedAt = MarketPage.Text(c.StartedAt),
+                StartedAt = MarketPage.Text(c.Course.StartedAt),
+                Round = c.Round is { } round ? RoundItem.Of(round) : null,
                 Proposal = c.Proposal is { } p ? new ProposalItem(p.Value, p.EvidenceUri, p.By, MarketPage.Text(p.At)) : null,
             },
-            MarketResolution.Determined d => Decided(response, d.Decision, d.StartedAt),
-            MarketResolution.Finished f => Decided(response, f.Decision, f.StartedAt) with { FinalAt = MarketPage.Text(f.At) },
-            MarketResolution.Voided v => Decided(response, v.Decision, v.StartedAt) with { FinalAt = MarketPage.Text(v.At) },
+            MarketResolution.Postponed p => response with { StartedAt = MarketPage.Text(p.Course.StartedAt) },
+            MarketResolution.Determined d => Decided(response, d.Decision, d.Course),
+            MarketResolution.Disputed d => Decided(response, d.Decision, d.Course) with { FinalAt = null, Dispute = DisputeItem.Of(d) },
+            MarketResolution.Arbitration a => Decided(response, a.Decision, a.Course) with { FinalAt = MarketPage.Text(a.Until), Dispute = DisputeItem.Of(a) },
+            MarketResolution.Finished f => Decided(response, f.Decision, f.Course) with { FinalAt = MarketPage.Text(f.At) },
+            MarketResolution.Voided { Decision: { } decision, Course: { } course } v => Decided(response, decision, course) with { FinalAt = MarketPage.Text(v.At) },
+            MarketResolution.Voided v => response with
+            {
+                StartedAt = v.Course is { } course ? MarketPage.Text(course.StartedAt) : null, Value = ReservedValues.Invalid,
+                Vector = [.. v.Vector.Select(q => q.ToString())], FinalAt = MarketPage.Text(v.At),
+            },
             _ => response,
         };
     }
 
-    private static ResolutionResponse Decided(ResolutionResponse response, ResolutionDetermined decision, Instant startedAt) => response with
+    private static Course? CourseOf(MarketResolution resolution) => resolution switch
     {
-        StartedAt = MarketPage.Text(startedAt),
+        MarketResolution.Collecting s => s.Course,
+        MarketResolution.Postponed s => s.Course,
+        MarketResolution.Determined s => s.Course,
+        MarketResolution.Disputed s => s.Course,
+        MarketResolution.Arbitration s => s.Course,
+        MarketResolution.Finished s => s.Course,
+        _ => null,
+    };
+
+    private static ResolutionResponse Decided(ResolutionResponse response, ResolutionDetermined decision, Course course) => response with
+    {
+        StartedAt = MarketPage.Text(course.StartedAt),
         SourceKind = Words.Of(decision.SourceKind),
         Value = decision.Value,
         Vector = [.. decision.Vector.Select(q => q.ToString())],
         EvidenceUri = decision.EvidenceUri,
         DecidedBy = [.. decision.DecidedBy],
         FinalAt = MarketPage.Text(decision.DisputableUntil),
+        Round = course.Round is { } round ? RoundItem.Of(round) : null,
     };
 
     private static SettlementItem? Show(MarketSettlement settlement) => settlement switch

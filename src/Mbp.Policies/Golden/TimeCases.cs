@@ -19,12 +19,12 @@ internal static class TimeCases
             new ApproveManually(GoldenLedger.Id, "op-2", GoldenCase.Start),
         ])
         {
-            ledger.Take(Decide(ledger, command).On(GoldenLedger.Id.Resolution));
+            ledger.Take(Decide(ledger, command));
         }
 
         return FirstDifference(test, at => ledger.Market.Resolution is MarketResolution.Finished
             ? "final"
-            : Decide(ledger, new FinishResolution(GoldenLedger.Id, at)).Rejection?.Code ?? "final");
+            : Decide(ledger, new AdvanceResolution(GoldenLedger.Id, at)).Events.Any(e => e.Event is ResolutionFinished) ? "final" : "not_yet");
     }
 
     public static string? Sla(GoldenCase test, Policy policy)
@@ -41,8 +41,8 @@ internal static class TimeCases
         return ledger;
     }
 
-    private static Mbp.Ledger.Decision<ResolutionEvent> Decide(GoldenLedger ledger, ResolutionCommand command) =>
-        ResolutionDecider.Decide(command, ledger.Market.Market, ledger.Market.Resolution, ledger.Market.Pool, TruthTable.Initial);
+    private static Mbp.Ledger.Decision<Mbp.Ledger.StreamEvent> Decide(GoldenLedger ledger, ResolutionCommand command) =>
+        ResolutionDecider.Decide(command, new ResolutionBooks(ledger.Market.Market, ledger.Market.Resolution, ledger.Market.Pool));
 
     private static string? FirstDifference(GoldenCase test, Func<Instant, string> answer)
     {

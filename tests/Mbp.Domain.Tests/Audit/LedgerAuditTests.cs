@@ -17,8 +17,8 @@ namespace Mbp.Domain.Tests.Audit;
 public sealed class LedgerAuditTests
 {
     private const string Counts =
-        "Order 246, Decision 153, NoNegative 113, Conservation 153, CompleteSets 62, OneResolution 2, SettlementPlan 2, NoEarlyPayout 6, LiquidityShares 62, "
-        + "NoOverflow 246, NoLateTrade 53, PoolInvariant 53, Prices 62, ResolutionEvidence 2, PolicyHash 73, RiskCaps 28, SettledInFull 2, OnePayout 17";
+        "Order 248, Decision 155, NoNegative 113, Conservation 155, CompleteSets 62, OneResolution 2, SettlementPlan 2, NoEarlyPayout 6, LiquidityShares 62, "
+        + "NoOverflow 248, NoLateTrade 53, PoolInvariant 53, Prices 62, ResolutionEvidence 2, PolicyHash 73, RiskCaps 28, SettledInFull 2, OnePayout 17";
 
     [Fact]
     public void An_honest_ledger_holds_and_every_check_was_made()

@@ -109,7 +109,7 @@ internal sealed class Story
         if (_states.Market(id).Resolution is MarketResolution.Determined)
         {
             Wait(Duration.FromHours(3));
-            Resolve(new FinishResolution(id, _now), "worker:resolution");
+            Resolve(new AdvanceResolution(id, _now), "worker:resolution");
         }
 
         var market = _states.Market(id);
@@ -155,7 +155,7 @@ internal sealed class Story
     private void Resolve(ResolutionCommand command, string actor)
     {
         var market = _states.Market(command.MarketId);
-        Write(ResolutionDecider.Decide(command, market.Market, market.Resolution, market.Pool, TruthTable.Initial).On(command.MarketId.Resolution), actor);
+        Write(ResolutionDecider.Decide(command, new ResolutionBooks(market.Market, market.Resolution, market.Pool)), actor);
     }
 
     private void Wait(Duration time) => _now += time;

@@ -15,7 +15,7 @@ public sealed class RulesetDeciderTests
 {
     private static readonly Instant Noon = Instant.FromUtc(2025, 9, 10, 12, 0);
     private static readonly MarketId Rain = new("rain");
-    private static readonly Policy V110 = BuiltInPolicies.Default;
+    private static readonly Policy V110 = BuiltInPolicies.All.First(policy => policy.Rules.Name == RulesetLibrary.DefaultName);
     private static readonly Policy V120 = Policy.Of(V110.Rules with { Version = "v1.2.0", Slo = null });
     private static readonly Policy V200 = Policy.Of(V110.Rules with { Version = "v2.0.0", Abuse = null });
 

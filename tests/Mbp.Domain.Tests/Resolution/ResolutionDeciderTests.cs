@@ -4,6 +4,7 @@ using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
+using Mbp.Ledger;
 using Mbp.Policies;
 using Mbp.Testing;
 using NodaTime;
@@ -24,7 +25,10 @@ public sealed class ResolutionDeciderTests
         Rain, TruthSource.Manual, null, BuiltInPolicies.Default.Rules.Version, BuiltInPolicies.Default.Hash, Noon);
 
     private static WhenDecided<ResolutionEvent> When(ResolutionCommand command, Market market, TruthTable? truth = null, Pool? pool = null, params ResolutionEvent[] given) =>
-        GivenEvents.When(ResolutionDecider.Decide(command, market, given.Aggregate(MarketResolution.Initial, MarketResolution.Evolve), pool ?? Made().Pool, truth ?? TruthTable.Initial));
+        GivenEvents.When(Own(ResolutionDecider.Decide(
+            command, new ResolutionBooks(market, given.Aggregate(MarketResolution.Initial, MarketResolution.Evolve), pool ?? Made().Pool) { Truth = truth ?? TruthTable.Initial })));
+
+    private static Decision<ResolutionEvent> Own(Decision<StreamEvent> decision) => decision.Rejection is { } refused ? refused : [.. decision.Events.Select(e => e.Event).OfType<ResolutionEvent>()];
 
     private static StartResolution Start => new(Rain, "op-1", Noon);
 
@@ -63,24 +67,26 @@ public sealed class ResolutionDeciderTests
     [Fact]
     public void A_value_is_final_when_its_window_ended_and_not_before()
     {
-        When(new FinishResolution(Rain, Determined.DisputableUntil.PlusTicks(-10)), Closed(), given: [Started, Determined]).ThenRejected(ResolutionErrors.StillDisputable);
-        When(new FinishResolution(Rain, Determined.DisputableUntil), Closed(), given: [Started, Determined]).Then(new ResolutionFinished("YES", Yes, Determined.DisputableUntil));
-        When(new FinishResolution(Rain, Noon), Closed(), given: Started).Then();
+        When(new AdvanceResolution(Rain, Determined.DisputableUntil.PlusTicks(-10)), Closed(), given: [Started, Determined]).Then();
+        When(new AdvanceResolution(Rain, Determined.DisputableUntil), Closed(), given: [Started, Determined]).Then(new ResolutionFinished("YES", Yes, Determined.DisputableUntil));
+        When(new AdvanceResolution(Rain, Noon), Closed(), given: Started).Then();
         // Q4.I3: one resolution, for good.
         var final = new ResolutionFinished("YES", Yes, Noon);
-        foreach (var command in new ResolutionCommand[] { Start, new ApproveManually(Rain, "op-2", Noon), new FinishResolution(Rain, Determined.DisputableUntil) })
+        foreach (var command in new ResolutionCommand[] { Start, new ApproveManually(Rain, "op-2", Noon) })
         {
             When(command, Closed(), given: [Started, Determined, final]).ThenRejected(ResolutionErrors.AlreadyFinal);
         }
+
+        When(new AdvanceResolution(Rain, Determined.DisputableUntil), Closed(), given: [Started, Determined, final]).Then();
     }
 
     [Fact]
     public void A_replayed_market_has_no_window_and_an_invalid_one_pays_the_last_days_price()
     {
         var market = Closed(Create(ruleset: "replay"));
-        var decision = ResolutionDecider.Decide(
-            new ApproveManually(Rain, "op-2", Noon), market, new ResolutionEvent[] { Started, Proposed with { Value = "INVALID" } }.Aggregate(MarketResolution.Initial, MarketResolution.Evolve),
-            Made().Pool, TruthTable.Initial);
+        var decision = Own(ResolutionDecider.Decide(
+            new ApproveManually(Rain, "op-2", Noon),
+            new ResolutionBooks(market, new ResolutionEvent[] { Started, Proposed with { Value = "INVALID" } }.Aggregate(MarketResolution.Initial, MarketResolution.Evolve), Made().Pool)));
         Assert.Equal([typeof(ResolutionDetermined), typeof(MarketVoided)], decision.Events.Select(e => e.GetType()));
         Assert.Equal(market.Twap24h, ((MarketVoided)decision.Events[1]).Vector);
     }
@@ -129,8 +135,8 @@ public sealed class ResolutionDeciderTests
     public void Nothing_is_paid_before_the_value_is_final_and_nobody_twice()
     {
         var pool = Made(Create(probabilities: [Price.FromUnits(25_000_000), Price.FromUnits(75_000_000)])).Pool;
-        var determined = new MarketResolution.Determined(Noon, Determined);
-        var final = new MarketResolution.Finished(Noon, Determined, Noon);
+        var determined = new MarketResolution.Determined(Course.From(Noon), Determined);
+        var final = new MarketResolution.Finished(Course.From(Noon), Determined, Noon);
         GivenEvents.When(SettlementDecider.Plan(new PlanSettlement(Rain, Noon), determined, MarketSettlement.Initial, pool)).ThenRejected(SettlementDecider.NotFinal);
         var plan = SettlementPlan.From(pool, new PayoutVector(Yes));
         GivenEvents.When(SettlementDecider.Pay(new PayNext(Rain, plan, 10, Noon), MarketSettlement.Initial)).ThenRejected(SettlementDecider.NotPlanned);

@@ -17,6 +17,8 @@ namespace Mbp.Domain.Governance.Rulesets;
 /// <param name="Halts">The levels between none and hard, and the way back (C14, D13).</param>
 /// <param name="Abuse">What counts as abuse (C25).</param>
 /// <param name="Slo">What the platform's error budget has to do with it (C16).</param>
+/// <param name="Oracle">Whose signed reports decide a market that asks the oracle (C21).</param>
+/// <param name="Disputes">How a determined value is disputed, and who judges (C23).</param>
 public sealed record Ruleset(
     string Name,
     string Version,
@@ -27,7 +29,9 @@ public sealed record Ruleset(
     FreezeRules? Freeze,
     HaltRules? Halts,
     AbuseRules? Abuse,
-    SloRules? Slo)
+    SloRules? Slo,
+    OracleRules? Oracle = null,
+    DisputeRules? Disputes = null)
 {
     /// <summary>The caps of a kind of market; null = none.</summary>
     public RiskCaps? CapsOf(MarketKind kind)
@@ -51,7 +55,59 @@ public sealed record TradingRules(Price? MinPrice, Price? MaxPrice, bool SeedLoc
 
 /// <param name="DisputeWindowMinutes">How long a determined value can be disputed before it is final.</param>
 /// <param name="SlaHours">A market that has no final value so long after its close is frozen and called to the manual way; null = never.</param>
-public sealed record ResolutionTimes(int DisputeWindowMinutes, int? SlaHours);
+/// <param name="AutoStart">Whether the resolution starts with the close, without a person; null = no.</param>
+/// <param name="VoidHours">A market that has no final value so long after its close is void; null = never.</param>
+/// <param name="PostponeMinutes">For how long TOO_EARLY puts the resolution off; null = it is no value that a market can have.</param>
+/// <param name="MaxPostponements">How often; null with <paramref name="PostponeMinutes"/>.</param>
+public sealed record ResolutionTimes(
+    int DisputeWindowMinutes, int? SlaHours, bool? AutoStart = null, int? VoidHours = null, int? PostponeMinutes = null, int? MaxPostponements = null);
+
+/// <summary>Somebody whose signed word counts: a source of the oracle, or a member of a panel.</summary>
+/// <param name="Id">Its name.</param>
+/// <param name="Key">Its Ed25519 public key, base64 of 32 bytes.</param>
+/// <param name="Weight">How much its word counts, at least 1.</param>
+/// <param name="Group">Who operates it; no group has more than a third of all weight.</param>
+public sealed record Voter(string Id, string Key, int Weight, string Group);
+
+/// <summary>The oracle: registered sources report in rounds until a quorum agrees (spec part 2, D14).</summary>
+/// <param name="Sources">Who may report.</param>
+/// <param name="RoundMinutes">How long each round takes; after the last one only people can find the value.</param>
+/// <param name="LateSeconds">xi: how long after a round's end a report still counts, and how far a source's clock may run ahead.</param>
+/// <param name="StaleSeconds">delta: how old what a source saw may be when its report arrives.</param>
+/// <param name="ToleranceBps">Numbers agree that are no further apart than so many basis points of upper - lower.</param>
+/// <param name="Failover">When the feed counts as failed (D15).</param>
+/// <param name="Reputation">What a source's word loses and regains; null = it always counts in full.</param>
+public sealed record OracleRules(
+    EquatableArray<Voter> Sources,
+    EquatableArray<int> RoundMinutes,
+    int LateSeconds,
+    int StaleSeconds,
+    int ToleranceBps,
+    FailoverRules Failover,
+    ReputationRules? Reputation);
+
+/// <summary>After so many failed rounds in a row the feed's mark price is the average of trades; after so many good ones, and some time, it is the oracle again (D15).</summary>
+/// <param name="FailedRounds">Failed rounds in a row that enter the fallback.</param>
+/// <param name="GoodRounds">Good rounds in a row that leave it.</param>
+/// <param name="DwellSeconds">It lasts at least so long.</param>
+public sealed record FailoverRules(int FailedRounds, int GoodRounds, int DwellSeconds);
+
+/// <summary>How a source's reputation moves once a value is final, parts per million of its registered weight. It never counts for more than that.</summary>
+/// <param name="AgreedPpm">Gained by a report that agreed with the final value.</param>
+/// <param name="DisagreedPpm">Lost by one that did not.</param>
+/// <param name="EquivocatedPpm">Lost by a source that said two things in one round.</param>
+/// <param name="FloorPpm">It does not fall below this.</param>
+public sealed record ReputationRules(int AgreedPpm, int DisagreedPpm, int EquivocatedPpm, int FloorPpm);
+
+/// <summary>How a determined value is disputed (spec part 2, D16).</summary>
+/// <param name="MinBond">The first round's bond is at least this, CE$.</param>
+/// <param name="BondPpm">And at least so many parts per million of the market's complete sets.</param>
+/// <param name="PanelHours">How long the panel has.</param>
+/// <param name="ArbitrationHours">How long the arbitrators have.</param>
+/// <param name="Panel">Who judges a dispute, by quorum (D14); empty = any two operators who had no part in the value.</param>
+/// <param name="Arbitrators">Three, of whom two decide; empty = any two operators who had no part in the value or in the panel's ruling.</param>
+public sealed record DisputeRules(
+    Credits MinBond, int BondPpm, int PanelHours, int ArbitrationHours, EquatableArray<Voter> Panel, EquatableArray<Voter> Arbitrators);
 
 /// <summary>What one account, and all together, may have at stake in a market (D17). Each limit may be reached and not passed; null = no limit.</summary>
 /// <param name="Kind">For which kind of market.</param>

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Mbp.Domain.Resolution.Oracle;
 using Mbp.Domain.Units;
 
 namespace Mbp.Domain.Governance.Rulesets;
@@ -20,16 +21,102 @@ public static partial class RulesetChecks
             .. Check("name", Identifier.IsValid(rules.Name) && rules.Name.Length <= 60, $"is {Identifier.Rule}, and at most 60 characters"),
             .. Check("version", VersionPattern().IsMatch(rules.Version), "is vMAJOR.MINOR.PATCH, such as v1.2.0"),
             .. Trading(rules.Trading),
-            .. In("resolution.dispute_window_minutes", rules.Resolution.DisputeWindowMinutes, 0, 10_080),
-            .. In("resolution.sla_hours", rules.Resolution.SlaHours, 1, 720),
+            .. Resolution(rules.Resolution),
             .. Caps(rules.Caps),
             .. Freeze(rules.Freeze),
             .. Halts(rules),
             .. Abuse(rules.Abuse),
             .. In("slo.red_windows", rules.Slo?.RedWindows, 1, 100),
             .. In("slo.green_windows", rules.Slo?.GreenWindows, 1, 100),
+            .. Oracle(rules.Oracle),
+            .. Disputes(rules),
         ];
     }
+
+    private static IEnumerable<RulesetFault> Resolution(ResolutionTimes times) =>
+    [
+        .. In("resolution.dispute_window_minutes", times.DisputeWindowMinutes, 0, 10_080),
+        .. In("resolution.sla_hours", times.SlaHours, 1, 720),
+        .. In("resolution.void_hours", times.VoidHours, 1, 2_160),
+        .. Check("resolution.void_hours", times is not { VoidHours: { } end, SlaHours: { } sla } || end > sla, "is greater than sla_hours: people need time for the manual way"),
+        .. In("resolution.postpone_minutes", times.PostponeMinutes, 1, 1_440),
+        .. In("resolution.max_postponements", times.MaxPostponements, 1, 10),
+        .. Check("resolution.max_postponements", times.PostponeMinutes is null == times.MaxPostponements is null, "is given together with postpone_minutes"),
+    ];
+
+    private static IEnumerable<RulesetFault> Oracle(OracleRules? rules)
+    {
+        if (rules is null)
+        {
+            return [];
+        }
+
+        return
+        [
+            .. Voters("oracle.sources", rules.Sources),
+            .. Check("oracle.round_minutes", rules.RoundMinutes.Count is >= 1 and <= 10 && rules.RoundMinutes.All(minutes => minutes is >= 1 and <= 1_440), "has 1 to 10 whole numbers from 1 to 1440"),
+            .. In("oracle.late_seconds", rules.LateSeconds, 0, 60),
+            .. In("oracle.stale_seconds", rules.StaleSeconds, 1, 86_400),
+            .. In("oracle.tolerance_bps", rules.ToleranceBps, 0, 1_000),
+            .. In("oracle.failover.failed_rounds", rules.Failover.FailedRounds, 1, 10),
+            .. In("oracle.failover.good_rounds", rules.Failover.GoodRounds, 1, 10),
+            .. In("oracle.failover.dwell_seconds", rules.Failover.DwellSeconds, 0, 86_400),
+            .. In("oracle.reputation.agreed_ppm", rules.Reputation?.AgreedPpm, 0, 1_000_000),
+            .. In("oracle.reputation.disagreed_ppm", rules.Reputation?.DisagreedPpm, 0, 1_000_000),
+            .. In("oracle.reputation.equivocated_ppm", rules.Reputation?.EquivocatedPpm, 0, 1_000_000),
+            .. In("oracle.reputation.floor_ppm", rules.Reputation?.FloorPpm, 0, 1_000_000),
+        ];
+    }
+
+    private static IEnumerable<RulesetFault> Disputes(Ruleset rules)
+    {
+        if (rules.Disputes is not { } disputes)
+        {
+            return [];
+        }
+
+        Voter[] others = [.. disputes.Panel, .. rules.Oracle is { } oracle ? oracle.Sources : []];
+        return
+        [
+            .. Check("disputes", rules.Resolution.DisputeWindowMinutes > 0, "needs a dispute_window_minutes above 0"),
+            .. Check("disputes.min_bond", disputes.MinBond.Units > 0, "is greater than 0"),
+            .. In("disputes.bond_ppm", disputes.BondPpm, 0, 1_000_000),
+            .. In("disputes.panel_hours", disputes.PanelHours, 1, 168),
+            .. In("disputes.arbitration_hours", disputes.ArbitrationHours, 1, 168),
+            .. disputes.Panel.Count == 0 ? [] : Voters("disputes.panel", disputes.Panel),
+            .. Check("disputes.panel", disputes.Panel.All(member => rules.Oracle?.Sources.Any(source => IsSame(source, member)) != true), "has nobody in it who is a source of the oracle"),
+            .. Check("disputes.arbitrators", disputes.Arbitrators.Count is 0 or 3, "has three members, or none"),
+            .. Each("disputes.arbitrators", disputes.Arbitrators),
+            .. Check("disputes.arbitrators", disputes.Arbitrators.All(one => others.All(other => !IsSame(other, one))), "has nobody in it who is a source or sits on the panel"),
+        ];
+    }
+
+    /// <summary>No operator may decide alone, nor block alone: at least three groups, none above a third (spec part 2, Quorum).</summary>
+    private static IEnumerable<RulesetFault> Voters(string field, EquatableArray<Voter> voters)
+    {
+        var all = voters.Sum(voter => (long)voter.Weight);
+        var groups = voters.GroupBy(voter => voter.Group, StringComparer.Ordinal).Select(group => (Name: group.Key, Weight: group.Sum(voter => (long)voter.Weight))).ToList();
+        return
+        [
+            .. Each(field, voters),
+            .. Check(field, voters.Count is >= 3 and <= 100, "has 3 to 100 members"),
+            .. Check(field, groups.Count >= 3, "has at least 3 operator groups"),
+            .. groups.Where(group => group.Weight * 3 > all).Select(group => new RulesetFault(field, $"gives group '{group.Name}' {group.Weight} of {all}, which is more than a third")),
+        ];
+    }
+
+    private static IEnumerable<RulesetFault> Each(string field, EquatableArray<Voter> voters) =>
+    [
+        .. Check(field, voters.All(voter => Identifier.IsValid(voter.Id)), $"has ids that are {Identifier.Rule}"),
+        .. Check(field, voters.All(voter => Identifier.IsValid(voter.Group)), $"has groups that are {Identifier.Rule}"),
+        .. Check(field, voters.All(voter => voter.Weight is >= 1 and <= 1_000_000), "has weights from 1 to 1000000"),
+        .. voters.Where(voter => !Statement.IsKey(voter.Key)).Select(voter => new RulesetFault(field, $"has no Ed25519 key for '{voter.Id}': base64 of 32 bytes")),
+        .. Check(
+            field, voters.Select(voter => voter.Id).Distinct(StringComparer.Ordinal).Count() == voters.Count && voters.Select(voter => voter.Key).Distinct(StringComparer.Ordinal).Count() == voters.Count,
+            "has each id and each key once"),
+    ];
+
+    private static bool IsSame(Voter a, Voter b) => a.Id == b.Id || a.Key == b.Key;
 
     private static IEnumerable<RulesetFault> Trading(TradingRules rules) =>
     [
