@@ -49,7 +49,7 @@ public sealed class PayoutRunTests(PayoutGround ground, ITestOutputHelper output
         await Task.Delay(2_000);
         await ground.ConservationAsync();
 
-        // The day is not over: it is looked at and not recorded. Its silent payments are recorded as settled all the same.
+        // The day after: payments that nobody was told of are found on the statement, and recorded.
         ground.Host.Clock.Advance(Duration.FromDays(1));
         var (exit, text) = await ground.ReconcileAsync("--day", ground.Day, "--json");
         output.WriteLine(text);
@@ -96,7 +96,6 @@ public sealed class PayoutRunTests(PayoutGround ground, ITestOutputHelper output
     private async Task DiscrepanciesAreListedAsync(string settled)
     {
         var lines = await File.ReadAllLinesAsync(Journal);
-        var stranger = lines.First(line => line.Contains("\"order\"", StringComparison.Ordinal) && line.Contains(settled, StringComparison.Ordinal));
         await ground.Host.RestartAsync(ground.Options, whileStopped: () => File.WriteAllLines(
             Journal,
             // One payment is taken out of the books, and comes back under a key that nobody gave.
@@ -111,7 +110,6 @@ public sealed class PayoutRunTests(PayoutGround ground, ITestOutputHelper output
         Assert.NotEqual("100.00", found.Text("matchedPercent"));
         Assert.Equal(2, (await ground.ReconcileAsync("--day", "yesterday")).Exit);
         Assert.Equal(2, (await ground.ReconcileAsync("--day", "2999-01-01")).Exit);
-        Assert.NotEmpty(stranger);
     }
 
     private async Task<List<string>> OpenAsync()
