@@ -6,6 +6,7 @@ using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Markets.Halts;
+using Mbp.Domain.Payments;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
@@ -49,6 +50,8 @@ internal static class Redecision
                 // A dispute opens and funds the platform's accounts in the same way.
                 "account" when recorded.Data is AccountOpened or CreditsGranted && command.Any(r => r.Data is AbuseEvent or ResolutionEvent) => (Decision<StreamEvent>?)null,
                 "account" => OfAccount(new AccountId(stream.Key), recorded.Data, states),
+                "withdrawal" => OfWithdrawal(stream.Key, recorded.Data, command, states),
+                "reconciliation" when recorded.Data is ReconciliationRecorded e => ReconciliationDecider.Record(e, states.Reconciliation(stream.Key)),
                 "custody" => OfCustody(recorded.Data, states),
                 _ => (Decision<StreamEvent>?)null,
             };
@@ -69,7 +72,7 @@ internal static class Redecision
             CreditsGranted e => new GrantCredits(e.Amount, e.Reason, e.At),
             ApiKeyIssued e => new IssueApiKey(e.KeyId, e.KeySha256, e.Scopes, e.At),
             ApiKeyRevoked e => new RevokeApiKey(e.KeyId, e.At),
-            // Debits and credits are the other side of a market's event.
+            // Debits and credits are the other side of a market's event, or of a withdrawal's.
             _ => null,
         };
         return command is null ? (Decision<StreamEvent>?)null : AccountDecider.Decider.Decide(command, states.Account(id)).On(id.Stream);
@@ -215,6 +218,44 @@ internal static class Redecision
                 new PayNext(id, states.PlanOf(id), command.Count(r => r.Data is PayoutRecorded), at), before.Settlement);
         }
     }
+
+    private static Decision<StreamEvent>? OfWithdrawal(string key, object @event, IReadOnlyList<Recorded> command, AuditStates states)
+    {
+        var before = states.Withdrawal(key);
+        var id = new WithdrawalId(key);
+        return (@event, before.Asked) switch
+        {
+            (WithdrawalRequested e, _) => Decide(new RequestWithdrawal(id, e.Account, e.Amount, e.Payee, e.At)),
+            (PayoutSubmitted e, { } asked) => Decide(new SubmitPayout(id, asked.Account, e.Attempt, e.NotAfter ?? e.At, e.At)),
+            (PayoutDeferred e, { } asked) => Decide(new RecordAnswer(id, asked.Account, e.Attempt, AnswerOf(e.Reason, e.At), e.NextAt, e.At)),
+            (PayoutSettled e, { } asked) => Decide(new RecordAnswer(id, asked.Account, null, SettledOf(e), e.At, e.At)),
+            (PayoutFailed { Code: WithdrawalDecider.Exhausted } e, { } asked) when before is Withdrawal.Submitted submitted =>
+                Decide(new RecordAnswer(id, asked.Account, submitted.Attempt, new RailAnswer.NotFound(), e.At, e.At)),
+            (PayoutFailed e, { } asked) => Decide(new RecordAnswer(id, asked.Account, null, new RailAnswer.Rejected(e.Code), e.At, e.At)),
+            (PayoutReversed e, { } asked) =>
+                Decide(new RecordAnswer(id, asked.Account, null, new RailAnswer.Reversed(e.RailReference, e.Amount, e.Code, e.RailAt, e.RailAt), e.At, e.At)),
+            _ => (Decision<StreamEvent>?)null,
+        };
+
+        Decision<StreamEvent> Decide(WithdrawalCommand asked) => WithdrawalDecider.Decide(asked, before, states.Account(asked.Account));
+
+        // A payment that had come back before the ledger heard of it is settled and reversed in one command.
+        RailAnswer SettledOf(PayoutSettled e) => command.Select(r => r.Data).OfType<PayoutReversed>().FirstOrDefault() is { } back
+            ? new RailAnswer.Reversed(e.RailReference, e.Amount, back.Code, e.RailAt, back.RailAt)
+            : new RailAnswer.Settled(e.RailReference, e.Amount, e.RailAt);
+    }
+
+    // An answer that leads to the reason: which amount the rail spoke of, or what it returned, is not in the ledger.
+    private static RailAnswer AnswerOf(PayoutDelay reason, Instant at) => reason switch
+    {
+        PayoutDelay.Accepted => new RailAnswer.Pending(),
+        PayoutDelay.Unavailable => new RailAnswer.Unavailable(),
+        PayoutDelay.Unanswered => new RailAnswer.Silence(),
+        PayoutDelay.NotTaken => new RailAnswer.NotFound(),
+        PayoutDelay.AmountDiffers => new RailAnswer.Settled("", Credits.Zero, at),
+        PayoutDelay.AccountFull => new RailAnswer.Rejected(""),
+        _ => throw new InvalidOperationException($"{reason} has no answer that leads to it."),
+    };
 
     private static Decision<StreamEvent> OfTwap(TwapRecomputed e, AuditStates states)
     {
