@@ -14,6 +14,7 @@ using Mbp.Host.Platform;
 using Mbp.Host.Pricing;
 using Mbp.Host.Projections;
 using Mbp.Host.Resolution;
+using Mbp.Host.Settlement;
 using Mbp.Host.Streaming;
 using Mbp.Host.Subscriptions;
 using Mbp.Host.Trading;
@@ -126,6 +127,7 @@ public static class MbpHost
         services.AddSingleton<LedgerSeeder>().AddHostedService(s => s.GetRequiredService<LedgerSeeder>());
         services.AddSingleton<RefusalMeter>().AddSingleton<TickWorker>().AddHostedService(s => s.GetRequiredService<TickWorker>());
         services.AddSingleton(_ => new EndpointReader(options.Endpoints)).AddHostedService<EndpointWorker>();
+        services.AddSingleton<SettlementSteps>();
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
         services.AddPayouts();
         services.AddSingleton<ErasureWorker>().AddHostedService(s => s.GetRequiredService<ErasureWorker>());
@@ -196,6 +198,7 @@ public static class MbpHost
         DisputeEndpoints.Map(v2);
         MarketTimeline.Map(v2);
         ResolutionListEndpoints.Map(v2);
+        CorrectionEndpoints.Map(v2);
         AccountEndpoints.Map(v2);
         PositionEndpoints.Map(v2);
         StatementEndpoints.Map(v2);

@@ -187,6 +187,10 @@ internal static class AuditWords
         Check.PolicyHash => "C20 each decision names the rule set in force at its position",
         Check.RiskCaps => "C26 exposure, open interest and rate within the caps in force",
         Check.SettledInFull => "settled markets paid what was planned",
+        Check.CorrectionPlan => "I10 a correction follows from the pool and two values",
+        Check.CorrectionByTwo => "I10 two people without a position behind each correction",
+        Check.CorrectionShortfall => "I10 insurance carries what debtors had spent, no more",
+        Check.CorrectedInFull => "I10 corrections posted every difference",
         Check.OnePayout => "no withdrawal is paid twice, or both paid and returned",
         _ => throw new InvalidOperationException($"{check} has no words."),
     };

@@ -47,6 +47,9 @@ public enum PostingKind
 
     /// <summary>What a side of a dispute has at stake, and what comes back of it.</summary>
     Bond,
+
+    /// <summary>A wrong settlement is made good: what the account is paid more, or gives back, or what insurance carries for it.</summary>
+    Correction,
 }
 
 /// <summary>What an account's key may do.</summary>

@@ -82,6 +82,7 @@ public static class AuditTrail
         PoolEvent e => e.Account.Value,
         MarketCreated e => e.Account.Value,
         Settlement.PayoutRecorded e => e.Account.Value,
+        Settlement.PayoutCorrected e => e.Account.Value,
         ModerationProposed { Measure.Account: { } account } => account.Value,
         ModerationApplied { Measure.Account: { } account } => account.Value,
         WithdrawalRequested e => e.Account.Value,
@@ -108,6 +109,8 @@ public static class AuditTrail
         Resolution.ManualProposed e => e.EvidenceUri,
         Resolution.ResolutionDetermined e => e.EvidenceUri,
         Resolution.MarketVoided e => e.Reason,
+        Settlement.SettlementCorrectionProposed e => e.Reason,
+        Settlement.SettlementCorrected e => e.Reason,
         _ => null,
     };
 }

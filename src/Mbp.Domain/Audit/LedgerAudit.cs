@@ -345,6 +345,46 @@ public sealed class LedgerAudit(bool partial = false)
                     && e.Locked.Units + e.Fees.Units == e.Paid.Units + e.Dust.Units + e.FeeDust.Units,
                     position, $"{id}: paid {paying.Paid} in {paying.Done} payouts, planned {paying.Plan.Total} in {paying.Plan.Payouts}");
                 break;
+            case SettlementCorrected or PayoutCorrected or SettlementCorrectionDone:
+                CheckCorrection(id, before, recorded.Data, position);
+                break;
+        }
+    }
+
+    private void CheckCorrection(MarketId id, MarketStates before, object @event, long position)
+    {
+        var settled = before.Settlement as MarketSettlement.Settled;
+        switch (@event)
+        {
+            case SettlementCorrected e:
+                var plan = States.CorrectionOf(id);
+                Report.Record(
+                    Check.CorrectionPlan,
+                    plan.After.RootText == e.Root && (plan.Lines.Count, plan.Back, plan.More) == (e.Accounts, e.Back, e.More)
+                    && (plan.After.Total, plan.After.Dust, plan.After.FeeDust) == (e.Total, e.Dust, e.FeeDust),
+                    position, $"the corrected plan of {id} has root {plan.After.RootText} and {plan.Lines.Count} differences, the ledger says {e.Root} and {e.Accounts}");
+                Report.Record(
+                    Check.CorrectionByTwo,
+                    e.By is [var proposer, var approver] && proposer != approver && !before.Pool.IsHeldBy(proposer) && !before.Pool.IsHeldBy(approver)
+                    && settled?.Corrections?.Step is CorrectionStep.Proposed { Proposal: var proposal } && (proposal.By, proposal.Vector) == (proposer, e.Vector) && e.EvidenceUri.Length > 0,
+                    position, $"the correction of {id} by {e.By} has not two people without a position behind it, or no evidence, or was not proposed");
+                break;
+            case PayoutCorrected e:
+                // The account's own event came before this one: what it has now is what it kept.
+                var (difference, kept) = (e.Due.Units - e.Before.Units, States.BalanceUnits(e.Account));
+                Report.Record(
+                    Check.CorrectionShortfall,
+                    Math.Abs(difference) == e.Moved.Units + e.Insured.Units
+                    && (difference < 0 ? e.Insured == Credits.Zero || kept == 0 : e.Insured <= (settled?.Corrections?.InsuredFor(e.Account) ?? Credits.Zero)),
+                    position, $"{e.Account} has {WideDecimal.Format(kept)} left; of {WideDecimal.Format(difference)} it has its part in {e.Moved}, insurance in {e.Insured}");
+                break;
+            case SettlementCorrectionDone e when settled?.Posting is { } posting:
+                Report.Record(
+                    Check.CorrectedInFull,
+                    posting.Posted == posting.Plan.Accounts && (posting.Back, posting.More) == (posting.Plan.Back, posting.Plan.More)
+                    && e.Paid == posting.Plan.Total && settled.HeldUnits == e.Dust.Units + e.FeeDust.Units,
+                    position, $"{id}: {posting.Posted} differences of {posting.Plan.Accounts} are posted, {WideDecimal.Format(settled.HeldUnits)} are left of which {e.Dust} and {e.FeeDust} are dust");
+                break;
         }
     }
 

@@ -49,6 +49,8 @@ internal static class Redecision
                 // A clawback may open the insurance account: that is the moderator's decision, and no command of an account.
                 // A dispute opens and funds the platform's accounts in the same way.
                 "account" when recorded.Data is AccountOpened or CreditsGranted && command.Any(r => r.Data is AbuseEvent or ResolutionEvent) => (Decision<StreamEvent>?)null,
+                // In a market's own file the moderator's or the dispute's side of that is another market's, and not there.
+                "account" when recorded.Data is AccountOpened e && e.Account == AccountId.Insurance => (Decision<StreamEvent>?)null,
                 "account" => OfAccount(new AccountId(stream.Key), recorded.Data, states),
                 "withdrawal" => OfWithdrawal(stream.Key, recorded.Data, command, states),
                 "reconciliation" when recorded.Data is ReconciliationRecorded e => ReconciliationDecider.Record(e, states.Reconciliation(stream.Key)),
@@ -193,9 +195,16 @@ internal static class Redecision
             ResolutionFinished e => Decide(new AdvanceResolution(id, e.At)),
             MarketVoided e => Decide(new AdvanceResolution(id, e.At)),
             SettlementPlanned e =>
-                SettlementDecider.Plan(new PlanSettlement(id, e.At), before.Resolution, before.Settlement, before.Pool).On(id.Resolution),
+                SettlementDecider.Plan(new PlanSettlement(id, states.PlanOf(id), e.At), before.Resolution, before.Settlement, before.Pool).On(id.Resolution),
             PayoutRecorded e => Pay(e.At),
             MarketSettled e => Pay(e.At),
+            SettlementCorrectionProposed e => CorrectionDecider.Propose(
+                new ProposeCorrection(id, e.Value, e.EvidenceUri, e.Reason, e.By, e.At), before.Market, before.Resolution, before.Settlement, before.Pool).On(id.Resolution),
+            SettlementCorrected e => CorrectionDecider.Approve(
+                new ApproveCorrection(id, states.CorrectionOf(id), e.Shortfall, e.By is [_, var second] ? second : "", e.At),
+                before.Resolution, before.Settlement, before.Pool, states.Account(AccountId.Insurance)).On(id.Resolution),
+            PayoutCorrected e => Correct(e.At),
+            SettlementCorrectionDone e => Correct(e.At),
             _ => (Decision<StreamEvent>?)null,
         };
 
@@ -212,11 +221,13 @@ internal static class Redecision
             });
         }
 
-        Decision<StreamEvent> Pay(NodaTime.Instant at)
-        {
-            return SettlementDecider.Pay(
-                new PayNext(id, states.PlanOf(id), command.Count(r => r.Data is PayoutRecorded), at), before.Settlement);
-        }
+        Decision<StreamEvent> Pay(Instant at) => SettlementDecider.Pay(
+            new PayNext(id, states.PlanOf(id), (before.Settlement as MarketSettlement.Paying)?.Done ?? 0, command.Count(r => r.Data is PayoutRecorded), at), before.Settlement);
+
+        Decision<StreamEvent> Correct(Instant at) => CorrectionDecider.Post(
+            new PostCorrections(
+                id, states.CorrectionOf(id), (before.Settlement as MarketSettlement.Settled)?.Posting?.Posted ?? 0, command.Count(r => r.Data is PayoutCorrected), at),
+            before.Settlement, states.Account, states.Account(AccountId.Insurance));
     }
 
     private static Decision<StreamEvent>? OfWithdrawal(string key, object @event, IReadOnlyList<Recorded> command, AuditStates states)

@@ -13,7 +13,7 @@ namespace Mbp.Host.Audit;
 /// <param name="Pools">Complete sets of unsettled markets, less what their settlements have paid.</param>
 /// <param name="Fees">Unclaimed fees of unsettled markets.</param>
 /// <param name="Bonds">Bonds of open disputes.</param>
-/// <param name="Dust">What rounding left in settled markets.</param>
+/// <param name="Dust">What settled markets hold: what rounding left, and in the middle of a correction what came back and is not paid out yet.</param>
 /// <param name="OnTheWay">Withdrawn from accounts, and neither paid nor returned.</param>
 /// <param name="PaidOut">Paid out by a rail, and not come back.</param>
 /// <param name="Holds">Whether the two sides are equal.</param>
@@ -51,9 +51,9 @@ internal static class AuditEndpoints
 
         foreach (var market in view.Markets.Values)
         {
-            if (market.Settlement is MarketSettlement.Settled { Result: var result })
+            if (market.Settlement is MarketSettlement.Settled settled)
             {
-                dust += result.Dust.Units + result.FeeDust.Units;
+                dust += settled.HeldUnits;
             }
             else
             {

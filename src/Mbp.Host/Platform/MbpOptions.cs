@@ -22,6 +22,7 @@ public sealed record MbpOptions
           --log-name NAME        whose public log it is, such as mbp.example.org; said once, at the first start
           --events operators     an event's content (/events) for operators only; public unless told otherwise
           --limits off           no request quotas, for benchmarks and tests
+          --payouts-per-commit N accounts that settlements pay in one batch, two batches at a time over all markets (default 100): more is faster, fewer hold trades up less
           --log off              neither checkpoints nor receipts: to measure what they cost, and for nothing else
           --test-clock           operators may set the clock forward (POST /v2/test/clock); for exercises, with --ephemeral only
           --witness URL=VKEY     a witness that signs the log's checkpoints; may be given again
@@ -31,6 +32,9 @@ public sealed record MbpOptions
           --flag NAME=on|off     a feature flag, such as mbp.create.by_template=off; may be given again
           --help                 this text
         """;
+
+    // Two events each: a commit has to stay one that the database takes in a moment.
+    private const int MostPayoutsPerCommit = 2_000;
 
     /// <summary>Flags that exist, with what they are unless told otherwise.</summary>
     public static readonly IReadOnlyDictionary<string, bool> KnownFlags = new Dictionary<string, bool>(StringComparer.Ordinal)
@@ -61,6 +65,12 @@ public sealed record MbpOptions
 
     /// <summary>Whether <c>/events</c> asks for an operator's key.</summary>
     public bool EventsForOperatorsOnly { get; init; }
+
+    /// <summary>
+    /// Payouts in one batch, of which two are under way over all markets: one is being committed, one decided. Two events each. Large enough that a commit's own cost is small beside its events', small
+    /// enough that it is soon over for a trade that came in behind it (docs/performance.md, "A settlement of 100,000 accounts").
+    /// </summary>
+    public int PayoutsPerCommit { get; init; } = 100;
 
     /// <summary>How often the public log is signed. Not on the command line.</summary>
     public LogKeeperOptions LogKeeper { get; init; } = new();
@@ -114,6 +124,7 @@ public sealed record MbpOptions
                 "--log-name" => options with { LogName = Value() },
                 "--events" => options with { EventsForOperatorsOnly = Events(Value()) },
                 "--limits" => options with { Limits = OnOff(Value(), name) },
+                "--payouts-per-commit" => options with { PayoutsPerCommit = Whole(Value(), name, most: MostPayoutsPerCommit) },
                 "--log" => options with { Log = OnOff(Value(), name) },
                 "--test-clock" => options with { Clock = new TestClock() },
                 "--witness" => options with { Witnesses = [.. options.Witnesses, Value()] },
@@ -152,6 +163,11 @@ public sealed record MbpOptions
         "public" => false,
         _ => throw new UsageException($"--events takes 'operators' or 'public', not '{value}'."),
     };
+
+    private static int Whole(string value, string option, int most) =>
+        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= most
+            ? number
+            : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"{option} takes a whole number from 1 to {most}, not '{value}'."));
 
     private static bool OnOff(string value, string option) => value switch
     {

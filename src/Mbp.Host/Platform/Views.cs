@@ -97,7 +97,7 @@ public sealed record MarketView(
     [JsonIgnore]
     public Instant? DueAt => (Market, Resolution, Settlement) switch
     {
-        (_, _, MarketSettlement.Settled) => null,
+        (_, _, MarketSettlement.Settled settled) => settled.Posting is null ? null : Instant.MinValue,
         (_, { IsFinal: true }, _) => Instant.MinValue,
         (Domain.Markets.Market.Open or Domain.Markets.Market.Halted, _, _) => Terms!.ClosesAt,
         (Domain.Markets.Market.Closed closed, _, _) => ResolutionDeadlines.NextAt(closed, Resolution),
@@ -173,7 +173,8 @@ public sealed record LedgerView(
         0,
         Instant.MinValue,
         0,
-        ImmutableDictionary.Create<string, MarketView>(StringComparer.Ordinal),
+        // A value that is put in is new: comparing it with the one before, pool and all, would be most of the cost of an event.
+        ImmutableDictionary.Create<string, MarketView>(StringComparer.Ordinal, ReferenceEqualityComparer.Instance),
         [],
         ImmutableDictionary<AccountId, AccountView>.Empty,
         ImmutableDictionary.Create<string, IssuedKey>(StringComparer.Ordinal),

@@ -1,3 +1,4 @@
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Audit;
 using Mbp.Domain.Governance.Rulesets;
@@ -37,17 +38,65 @@ internal sealed class Story
     public static IReadOnlyList<IReadOnlyList<Recorded>> Tell()
     {
         var story = new Story();
-        story.Open();
-        for (var i = 0; i < 60; i++)
-        {
-            story.Wait(i % 5 == 0 ? Duration.FromHours(4) : Duration.FromSeconds(20));
-            story.Trade(i);
-        }
-
-        story.End(Rain, "YES");
-        story.End(Snow, "INVALID");
+        story.Play();
         story.Withdraw();
         return story._commands;
+    }
+
+    /// <summary>
+    /// The same, and then the first market's settlement is corrected: the account that owes the most has lost nearly all to a clawback, so insurance carries its debt; and
+    /// then corrected back, which pays insurance first.
+    /// </summary>
+    public static IReadOnlyList<IReadOnlyList<Recorded>> TellCorrected()
+    {
+        var story = new Story();
+        story.Play();
+        var market = story._states.Market(Rain);
+        var plan = CorrectionPlan.From(
+            market.Pool, new PayoutVector(SettlementDecider.FinalVector(market.Resolution)!.Value), PayoutVector.Winner(1, 2));
+        var debtor = plan.Lines.Where(line => line.GivesBack).MaxBy(line => line.Difference).Account;
+        story.ClawBack(debtor, ((Account.Open)story._states.Account(debtor)).Balance - Ce(1));
+        story.Correct(Rain, "NO");
+        story.Correct(Rain, "YES");
+        return story._commands;
+    }
+
+    private void Play()
+    {
+        Open();
+        for (var i = 0; i < 60; i++)
+        {
+            Wait(i % 5 == 0 ? Duration.FromHours(4) : Duration.FromSeconds(20));
+            Trade(i);
+        }
+
+        End(Rain, "YES");
+        End(Snow, "INVALID");
+    }
+
+    private void ClawBack(AccountId account, Credits amount)
+    {
+        Decide(new Moderate(Snow, new Measure(ModerationKind.Clawback, account, amount, "urn:case"), "odd", "op-1", _now), "op-1");
+        Decide(new ApproveModeration(Snow, 1, "op-2", _now), "op-2");
+
+        void Decide(ModerationCommand command, string actor) => Write(
+            ModerationDecider.Decide(command, _states.Market(Snow).Moderation, _states.Market(Snow).Market, account, _states.Account(account), _states.Account(AccountId.Insurance)), actor);
+    }
+
+    private void Correct(MarketId id, string value)
+    {
+        Wait(Duration.FromHours(1));
+        var market = _states.Market(id);
+        Write(CorrectionDecider.Propose(
+            new ProposeCorrection(id, value, "urn:gauge2", "the gauge was broken", "op-1", _now), market.Market, market.Resolution, market.Settlement, market.Pool).On(id.Resolution));
+        var plan = _states.CorrectionOf(id);
+        var shortfall = plan.ShortfallBy(account => ((Account.Open)_states.Account(account)).Balance);
+        Write(CorrectionDecider.Approve(
+            new ApproveCorrection(id, plan, shortfall, "op-2", _now), market.Resolution, market.Settlement, market.Pool, _states.Account(AccountId.Insurance)).On(id.Resolution), "op-2");
+        while (market.Settlement is MarketSettlement.Settled { Posting: { } posting })
+        {
+            Write(CorrectionDecider.Post(new PostCorrections(id, plan, posting.Posted, Most: 2, _now), market.Settlement, _states.Account, _states.Account(AccountId.Insurance)), "worker:market-clock");
+        }
     }
 
     private void Open()
@@ -113,10 +162,10 @@ internal sealed class Story
         }
 
         var market = _states.Market(id);
-        Write(SettlementDecider.Plan(new PlanSettlement(id, _now), market.Resolution, market.Settlement, market.Pool).On(id.Resolution));
-        while (_states.Market(id).Settlement is MarketSettlement.Paying)
+        Write(SettlementDecider.Plan(new PlanSettlement(id, null, _now), market.Resolution, market.Settlement, market.Pool).On(id.Resolution));
+        while (_states.Market(id).Settlement is MarketSettlement.Paying paying)
         {
-            Write(SettlementDecider.Pay(new PayNext(id, _states.PlanOf(id), Most: 2, _now), _states.Market(id).Settlement));
+            Write(SettlementDecider.Pay(new PayNext(id, _states.PlanOf(id), paying.Done, Most: 2, _now), paying));
         }
     }
 

@@ -152,7 +152,7 @@ internal sealed class ResolutionStage
         Now = until;
     }
 
-    public void Plan() => Take(SettlementDecider.Plan(new PlanSettlement(Rain, Now), Resolution, Settlement, _pool).On(Rain.Resolution));
+    public void Plan() => Take(SettlementDecider.Plan(new PlanSettlement(Rain, null, Now), Resolution, Settlement, _pool).On(Rain.Resolution));
 
     private Decision<StreamEvent> Take(Decision<StreamEvent> decision)
     {
