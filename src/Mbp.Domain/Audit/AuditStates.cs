@@ -4,6 +4,7 @@ using Mbp.Domain.Governance.Custody;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Payments;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Resolution.Oracle;
@@ -88,6 +89,8 @@ public sealed class AuditStates
     private readonly Dictionary<string, SettlementPlan> _plans = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (EquatableArray<Price> To, CorrectionPlan Plan)> _corrections = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RulesetLibrary> _rulesets = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Withdrawal> _withdrawals = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ReconciliationLog> _reconciliations = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TruthTable> _truth = new(StringComparer.Ordinal);
     private readonly Dictionary<string, OracleFeed> _oracles = new(StringComparer.Ordinal);
 
@@ -111,6 +114,11 @@ public sealed class AuditStates
     public bool HasRulesets => _rulesets.Count > 0;
 
     public RulesetLibrary Rulesets(string name) => _rulesets.GetValueOrDefault(name) ?? RulesetLibrary.Fold.Initial;
+
+    public Withdrawal Withdrawal(string id) => _withdrawals.GetValueOrDefault(id) ?? Payments.Withdrawal.Initial;
+
+    /// <summary>The last record of a day's reconciliation.</summary>
+    public ReconciliationLog Reconciliation(string day) => _reconciliations.GetValueOrDefault(day) ?? ReconciliationLog.Fold.Initial;
 
     /// <summary>The feed of a rule set's sources.</summary>
     public OracleFeed Oracle(string ruleset) => _oracles.GetValueOrDefault(ruleset) ?? OracleFeed.Initial;
@@ -179,6 +187,12 @@ public sealed class AuditStates
                 break;
             case "truth":
                 _truth[key] = TruthTable.Fold.Apply(Truth(key), @event);
+                break;
+            case "withdrawal":
+                _withdrawals[key] = Payments.Withdrawal.Fold.Apply(Withdrawal(key), @event);
+                break;
+            case "reconciliation":
+                _reconciliations[key] = ReconciliationLog.Fold.Apply(Reconciliation(key), @event);
                 break;
             case "oracle":
                 _oracles[key] = OracleFeed.Fold.Apply(Oracle(key), @event);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Mbp.Host.Payments;
 using Mbp.Host.Streaming;
 using Mbp.Host.Subscriptions;
 using Mbp.Ledger.Postgres.Log;
@@ -27,6 +28,7 @@ public sealed record MbpOptions
           --witness URL=VKEY     a witness that signs the log's checkpoints; may be given again
           --log-policy FILE      the witnesses of a C2SP tlog-policy file that have URLs
           --anchor KIND=PLACE    where else checkpoints are left, such as folder=DIR,every=10m; may be given again
+          --rail simulated:SEED  the simulated payout rail makes faults, the same for the same seed; without it, it makes none
           --flag NAME=on|off     a feature flag, such as mbp.create.by_template=off; may be given again
           --help                 this text
         """;
@@ -95,6 +97,12 @@ public sealed record MbpOptions
     /// <summary>Who reacts to events. Not on the command line: only a test has others than the product.</summary>
     public SubscriptionSet Subscriptions { get; init; } = SubscriptionSet.Product;
 
+    /// <summary>Stands in for the network when endpoints are asked. Not on the command line: only a test has one.</summary>
+    public HttpMessageHandler? Endpoints { get; init; }
+
+    /// <summary>How withdrawals are paid out.</summary>
+    public PayoutTerms Payouts { get; init; } = new();
+
     public bool IsOn(string flag) => Flags[flag];
 
     /// <exception cref="UsageException">An option is unknown or lacks its value.</exception>
@@ -122,6 +130,7 @@ public sealed record MbpOptions
                 "--witness" => options with { Witnesses = [.. options.Witnesses, Value()] },
                 "--log-policy" => options with { LogPolicy = Value() },
                 "--anchor" => options with { Anchors = [.. options.Anchors, Value()] },
+                "--rail" => options with { Payouts = options.Payouts with { FaultSeed = Seed(Value()) } },
                 "--flag" => options.WithFlag(Value()),
                 "--help" or "-h" => options with { Help = true },
                 _ => throw new UsageException($"There is no option '{name}'."),
@@ -142,6 +151,11 @@ public sealed record MbpOptions
         urls.Split(';').All(url => Uri.TryCreate(url.Replace("*", "localhost", StringComparison.Ordinal).Replace("+", "localhost", StringComparison.Ordinal), UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https")
             ? urls
             : throw new UsageException($"--urls takes addresses such as http://127.0.0.1:5080, separated by semicolons, not '{urls}'.");
+
+    private static long Seed(string value) =>
+        value.StartsWith("simulated:", StringComparison.Ordinal) && long.TryParse(value["simulated:".Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
+            ? seed
+            : throw new UsageException($"--rail takes simulated:SEED with a whole number, not '{value}'.");
 
     private static bool Events(string value) => value switch
     {

@@ -1,6 +1,7 @@
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Audit;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Payments;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
@@ -16,8 +17,8 @@ namespace Mbp.Domain.Tests.Audit;
 public sealed class LedgerAuditTests
 {
     private const string Counts =
-        "Order 186, Decision 106, NoNegative 105, Conservation 106, CompleteSets 62, OneResolution 2, SettlementPlan 2, NoEarlyPayout 6, LiquidityShares 62, "
-        + "NoOverflow 186, NoLateTrade 53, PoolInvariant 53, Prices 62, ResolutionEvidence 2, PolicyHash 73, RiskCaps 28, SettledInFull 2, "
+        "Order 248, Decision 155, NoNegative 113, Conservation 155, CompleteSets 62, OneResolution 2, SettlementPlan 2, NoEarlyPayout 6, LiquidityShares 62, "
+        + "NoOverflow 248, NoLateTrade 53, PoolInvariant 53, Prices 62, ResolutionEvidence 2, PolicyHash 73, RiskCaps 28, SettledInFull 2, OnePayout 17, "
         + "CorrectionPlan 0, CorrectionByTwo 0, CorrectionShortfall 0, CorrectedInFull 0";
 
     [Fact]
@@ -27,7 +28,8 @@ public sealed class LedgerAuditTests
 
         Assert.Empty(audit.Report.Faults);
         Assert.Equal(audit.Commands, audit.Redecided);
-        Assert.Equal(audit.GrantedUnits, audit.AccountUnits + audit.MarketUnits);
+        Assert.Equal(audit.GrantedUnits, audit.AccountUnits + audit.MarketUnits + audit.OnTheWayUnits + audit.PaidOutUnits);
+        Assert.Equal((Ce(10).Units, Ce(30).Units), (audit.OnTheWayUnits, audit.PaidOutUnits));
         Assert.Equal(Ce(300_000).Units, audit.GrantedUnits);
         // So many of each: a check that is made less often is made cheaper than it may be.
         Assert.Equal(Counts, string.Join(", ", Enum.GetValues<Check>().Select(check => $"{check} {audit.Report.CountOf(check)}")));
@@ -91,7 +93,7 @@ public sealed class LedgerAuditTests
         var audit = Finds(Check.Conservation, commands => Change<AccountCredited>(commands, e => e with { Amount = Credits.FromUnits(e.Amount.Units + 1) }));
         // It stays in the sums, and is a fault once.
         Assert.Equal(1, audit.Report.FaultsOf(Check.Conservation));
-        Assert.Equal(1, audit.AccountUnits + audit.MarketUnits - audit.GrantedUnits);
+        Assert.Equal(1, audit.AccountUnits + audit.MarketUnits + audit.OnTheWayUnits + audit.PaidOutUnits - audit.GrantedUnits);
     }
 
     [Fact]
@@ -128,6 +130,35 @@ public sealed class LedgerAuditTests
     [Fact]
     public void A_settlement_that_paid_something_else_is_found() =>
         Finds(Check.SettledInFull, commands => Change<MarketSettled>(commands, e => e with { Paid = Credits.FromUnits(e.Paid.Units + 1) }));
+
+    [Fact]
+    public void A_withdrawal_that_says_more_than_left_the_account_is_found()
+    {
+        Finds(Check.OnePayout, commands => Change<WithdrawalRequested>(commands, e => e with { Amount = Ce(11) }));
+        Finds(Check.Conservation, commands => Change<CreditsWithdrawn>(commands, e => e with { Amount = Ce(9) }));
+        Finds(Check.NoNegative, commands => Change<CreditsWithdrawn>(commands, e => e with { Amount = Ce(1_000_000) }));
+    }
+
+    [Fact]
+    public void A_return_of_more_than_was_withdrawn_is_found()
+    {
+        Finds(Check.OnePayout, commands => Change<CreditsReturned>(commands, e => e with { Amount = Ce(11) }));
+        Finds(Check.Conservation, commands => Change<CreditsReturned>(commands, e => e with { Amount = Ce(11) }));
+    }
+
+    [Fact]
+    public void A_withdrawal_that_is_paid_and_returned_is_found()
+    {
+        // The end of the one that was refused happens to the one that was paid.
+        void Tamper(List<IReadOnlyList<Recorded>> commands)
+        {
+            var paid = new WithdrawalId("paid");
+            Change(commands, IsA<PayoutFailed>, r => r with { Stored = r.Stored with { Stream = paid.Stream } });
+        }
+
+        Finds(Check.OnePayout, Tamper);
+        Finds(Check.Decision, Tamper);
+    }
 
     [Fact]
     public void A_resolution_without_evidence_is_found() =>

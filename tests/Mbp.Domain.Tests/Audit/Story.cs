@@ -4,6 +4,7 @@ using Mbp.Domain.Audit;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Markets.Halts;
+using Mbp.Domain.Payments;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
@@ -38,6 +39,7 @@ internal sealed class Story
     {
         var story = new Story();
         story.Play();
+        story.Withdraw();
         return story._commands;
     }
 
@@ -166,6 +168,38 @@ internal sealed class Story
             Write(SettlementDecider.Pay(new PayNext(id, _states.PlanOf(id), paying.Done, Most: 2, _now), paying));
         }
     }
+
+    /// <summary>One of each end: paid after a silence, refused, given up, and two that came back.</summary>
+    private void Withdraw()
+    {
+        var paid = new RailAnswer.Settled("E1", Ce(10), _now);
+        var back = new RailAnswer.Reversed("E1", Ce(10), "returned", _now, _now);
+        Pay("paid", new RailAnswer.Silence(), paid);
+        Pay("late", new RailAnswer.Pending(), new RailAnswer.Unavailable(), paid);
+        Pay("refused", new RailAnswer.Rejected("payee_unknown"));
+        Pay("differs", new RailAnswer.Settled("E1", Ce(9), _now), paid);
+        Pay("given-up", [.. Enumerable.Repeat<RailAnswer>(new RailAnswer.Unavailable(), WithdrawalDecider.MaxSends), new RailAnswer.NotFound()]);
+        Pay("back-at-once", back);
+        Pay("back-later", paid);
+        Answer("back-later", attempt: null, back);
+        Pay("open", new RailAnswer.NotFound());
+    }
+
+    private void Pay(string id, params IReadOnlyList<RailAnswer> answers)
+    {
+        Withdraw(id, new RequestWithdrawal(new WithdrawalId(id), Ana, Ce(10), new PayeeId("payee"), _now));
+        for (var attempt = 1; attempt <= answers.Count; attempt++)
+        {
+            Wait(Duration.FromMinutes(5));
+            Withdraw(id, new SubmitPayout(new WithdrawalId(id), Ana, attempt, _now + Duration.FromMinutes(2), _now));
+            Answer(id, attempt, answers[attempt - 1]);
+        }
+    }
+
+    private void Answer(string id, int? attempt, RailAnswer answer) =>
+        Withdraw(id, new RecordAnswer(new WithdrawalId(id), Ana, attempt, answer, _now + Duration.FromMinutes(1), _now));
+
+    private void Withdraw(string id, WithdrawalCommand command) => Write(WithdrawalDecider.Decide(command, _states.Withdrawal(id), _states.Account(Ana)));
 
     private void Resolve(ResolutionCommand command, string actor)
     {
