@@ -16,23 +16,30 @@ internal static class DiagramVerb
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var api = host.Client(parsed);
-            var (events, cursor) = (new List<JsonNode>(), (string?)null);
-            do
-            {
-                var answer = await api.GetAsync(
-                    $"/v2/markets/{Uri.EscapeDataString(parsed.GetRequiredValue(market))}/events?limit=500{(cursor is null ? "" : $"&cursor={Uri.EscapeDataString(cursor)}")}", cancellationToken).ConfigureAwait(false);
-                if (!answer.IsOk)
-                {
-                    throw new EnvironmentException($"{answer.Code}: {answer.Text("detail")}");
-                }
-
-                events.AddRange(answer.Body["items"]!.AsArray()!);
-                cursor = (string?)answer.Body["nextCursor"];
-            }
-            while (cursor is not null);
+            var path = $"/v2/markets/{Uri.EscapeDataString(parsed.GetRequiredValue(market))}";
+            var events = await AllAsync(api, $"{path}/events", cancellationToken).ConfigureAwait(false);
+            events.AddRange(await AllAsync(api, $"{path}/resolution/events", cancellationToken).ConfigureAwait(false));
             await parsed.InvocationConfiguration.Output.WriteAsync(SequenceDiagram.Of(events)).ConfigureAwait(false);
             return 0;
         });
         return command;
+    }
+
+    private static async Task<List<JsonNode>> AllAsync(ApiClient api, string path, CancellationToken cancellationToken)
+    {
+        var (events, cursor) = (new List<JsonNode>(), (string?)null);
+        do
+        {
+            var answer = await api.GetAsync($"{path}?limit=500{(cursor is null ? "" : $"&cursor={Uri.EscapeDataString(cursor)}")}", cancellationToken).ConfigureAwait(false);
+            if (!answer.IsOk)
+            {
+                throw new EnvironmentException($"{answer.Code}: {answer.Text("detail")}");
+            }
+
+            events.AddRange(answer.Body["items"]!.AsArray()!);
+            cursor = (string?)answer.Body["nextCursor"];
+        }
+        while (cursor is not null);
+        return events;
     }
 }

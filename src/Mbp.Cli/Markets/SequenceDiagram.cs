@@ -9,12 +9,12 @@ public static class SequenceDiagram
 {
     private const string Ledger = "ledger";
 
-    /// <param name="events">Items of <c>GET /v2/markets/{id}/events</c>, oldest first.</param>
+    /// <param name="events">Items of <c>GET /v2/markets/{id}/events</c> and <c>.../resolution/events</c>; they are drawn in the order of their positions.</param>
     public static string Of(IEnumerable<JsonNode> events)
     {
         ArgumentNullException.ThrowIfNull(events);
         var (lines, actors, payouts) = (new List<string>(), new List<string>(), 0);
-        foreach (var item in events)
+        foreach (var item in events.OrderBy(item => (long)item["position"]!))
         {
             var (type, data) = ((string)item["type"]!, item["data"]!);
             payouts += type == "payout_recorded" ? 1 : 0;
@@ -44,7 +44,7 @@ public static class SequenceDiagram
         "trade_executed" => (Text(data, "account"), $"{Text(data, "side")}s {Text(data, "outcome")}"),
         "market_closed" => (Ledger, $"closed: {Text(data, "reason")}"),
         "market_halted" => (Ledger, $"halted {Text(data, "level")}: {Text(data, "reason")}"),
-        "resolution_started" => ("clock", "resolution starts"),
+        "resolution_started" => (Ledger, "resolution starts"),
         "report_accepted" => (Text(data, "source"), $"reports {Text(data, "value")}, round {data["round"]}"),
         "report_rejected" => (Text(data, "source"), $"reports {Text(data, "value")}: {Text(data, "reason")}"),
         "source_equivocated" => (Text(data, "source"), $"reports {Text(data, "value")}, too: neither counts"),

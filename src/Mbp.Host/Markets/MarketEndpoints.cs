@@ -18,6 +18,7 @@ internal static class MarketEndpoints
         v2.MapGet("/markets", ListAsync).WithName("listMarkets").WithSummary("Markets, newest first");
         v2.MapGet("/markets/{id}", GetAsync).WithName("getMarket").WithSummary("A market's page, now or as it was");
         v2.MapGet("/markets/{id}/events", EventsAsync).WithName("listMarketEvents").WithSummary("A market's events, oldest first");
+        v2.MapGet("/markets/{id}/resolution/events", ResolutionEventsAsync).WithName("listResolutionEvents").WithSummary("The events of a market's resolution and settlement, oldest first");
         v2.MapPost("/markets/{id}/halt", HaltAsync).OperatorsOnly().WithName("haltMarket").WithSummary("Halt a market");
         v2.MapPost("/markets/{id}/resume", ResumeAsync).OperatorsOnly().WithName("resumeMarket").WithSummary("Lift a halt");
         v2.MapPost("/markets/{id}/close", CloseAsync).OperatorsOnly().WithName("closeMarket").WithSummary("Close a market to trading, for good");
@@ -88,8 +89,16 @@ internal static class MarketEndpoints
         return isKnown ? Etags.NotModified : TypedResults.Ok(MarketPage.Page(market!, market!.Position));
     }
 
-    private static async Task<Results<Ok<EventListResponse>, ProblemHttpResult>> EventsAsync(
-        string id, HttpContext http, Reads reads, IEventStore store, string? cursor, string? limit, CancellationToken cancellationToken)
+    private static Task<Results<Ok<EventListResponse>, ProblemHttpResult>> EventsAsync(
+        string id, HttpContext http, Reads reads, IEventStore store, string? cursor, string? limit, CancellationToken cancellationToken) =>
+        EventsOfAsync(id, market => market.Stream, http, reads, store, cursor, limit, cancellationToken);
+
+    private static Task<Results<Ok<EventListResponse>, ProblemHttpResult>> ResolutionEventsAsync(
+        string id, HttpContext http, Reads reads, IEventStore store, string? cursor, string? limit, CancellationToken cancellationToken) =>
+        EventsOfAsync(id, market => market.Resolution, http, reads, store, cursor, limit, cancellationToken);
+
+    private static async Task<Results<Ok<EventListResponse>, ProblemHttpResult>> EventsOfAsync(
+        string id, Func<MarketId, StreamId> stream, HttpContext http, Reads reads, IEventStore store, string? cursor, string? limit, CancellationToken cancellationToken)
     {
         var fields = new Fields();
         var (size, after) = (fields.Limit(limit), fields.Cursor(cursor) ?? 0);
@@ -106,7 +115,7 @@ internal static class MarketEndpoints
 
         var items = new List<EventItem>(size);
         var more = false;
-        await foreach (var stored in store.ReadStreamAsync(market!.Terms!.MarketId.Stream, after, cancellationToken))
+        await foreach (var stored in store.ReadStreamAsync(stream(market!.Terms!.MarketId), after, cancellationToken))
         {
             if (stored.Position > (moment?.Position ?? long.MaxValue))
             {

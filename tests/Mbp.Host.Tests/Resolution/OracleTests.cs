@@ -160,7 +160,11 @@ public sealed class OracleTests(HostFixture fixture) : IClassFixture<HostFixture
     /// <summary>The diagrams in the documentation are drawn from runs of these tests; <c>MBP_ACCEPT=1</c> draws them again.</summary>
     private async Task DrawnAsync(string market, string name, string title)
     {
-        var events = (await Api.GetAsync($"/v2/markets/{market}/events?limit=500")).Ok().Json["items"]!.AsArray();
+        List<JsonNode?> events =
+        [
+            .. (await Api.GetAsync($"/v2/markets/{market}/events?limit=500")).Ok().Json["items"]!.AsArray(),
+            .. (await Api.GetAsync($"/v2/markets/{market}/resolution/events?limit=500")).Ok().Json["items"]!.AsArray(),
+        ];
         var text = $"# {title}\nDrawn from the events of a run (`OracleTests`); `tools/mbp market diagram ID` draws that of any market.\n```mermaid\n{SequenceDiagram.Of(events!)}```\n";
         var file = Path.Combine(Docs(), $"{name}.md");
         if (Environment.GetEnvironmentVariable("MBP_ACCEPT") == "1")
@@ -178,7 +182,7 @@ public sealed class OracleTests(HostFixture fixture) : IClassFixture<HostFixture
         var found = 0;
         for (var until = DateTimeOffset.UtcNow.AddSeconds(60); DateTimeOffset.UtcNow < until; await Task.Delay(50))
         {
-            var items = (JsonArray)(await Api.GetAsync($"/v2/markets/{market}/events?limit=500")).Ok().Json["items"]!;
+            var items = (JsonArray)(await Api.GetAsync($"/v2/markets/{market}/resolution/events?limit=500")).Ok().Json["items"]!;
             found = items.Count(item => (string)item!["type"]! == type);
             if (found == count)
             {
