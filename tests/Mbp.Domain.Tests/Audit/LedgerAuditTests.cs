@@ -17,7 +17,7 @@ public sealed class LedgerAuditTests
 {
     private const string Counts =
         "Order 186, Decision 106, NoNegative 105, Conservation 106, CompleteSets 62, OneResolution 2, SettlementPlan 2, NoEarlyPayout 6, LiquidityShares 62, "
-        + "NoOverflow 186, NoLateTrade 53, PoolInvariant 53, Prices 62, ResolutionEvidence 2, PolicyHash 73, RiskCaps 28, SettledInFull 2";
+        + "NoOverflow 186, NoLateTrade 53, PoolInvariant 53, Prices 62, ResolutionEvidence 2, PolicyHash 73, RiskCaps 41, SettledInFull 2";
 
     [Fact]
     public void An_honest_ledger_holds_and_every_check_was_made()
