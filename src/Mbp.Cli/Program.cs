@@ -9,6 +9,8 @@ using Mbp.Cli.Exercising;
 using Mbp.Cli.Files;
 using Mbp.Cli.Importing;
 using Mbp.Cli.Markets;
+using Mbp.Cli.Oracle;
+using Mbp.Cli.Payments;
 using Mbp.Cli.Pricing;
 using Mbp.Cli.Projections;
 using Mbp.Cli.Rulesets;
@@ -20,7 +22,8 @@ const int Usage = 2;
 var root = new RootCommand("Operates MBP.")
 {
     MarketVerb.Create(), ImportVerb.Create(), TwapVerb.Create(), ConformanceVerb.Create(), AuditVerb.Create(), AnchorVerb.Create(), KeysVerb.Create(),
-    EraseVerb.Create(), WitnessVerb.Create(), RulesetVerb.Create(), AbuseVerb.Create(), ExerciseVerb.Create(), ProjectionsVerb.Create(), BenchVerb.Create(),
+    EraseVerb.Create(), WitnessVerb.Create(), RulesetVerb.Create(), AbuseVerb.Create(), OracleVerb.Create(), ExerciseVerb.Create(), ReconcileVerb.Create(), ProjectionsVerb.Create(),
+    BenchVerb.Create(),
 };
 var parsed = root.Parse(args);
 try

@@ -2,6 +2,7 @@ using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Audit;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Payments;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Trading;
@@ -20,6 +21,7 @@ public static class ReadModels
         BalanceTables.Projection,
         PositionTables.Projection,
         ResolutionTable.Projection,
+        WithdrawalTable.Projection,
         AbuseTable.Projection,
         AuditTrail.Projection,
     ];

@@ -4,6 +4,7 @@ using Mbp.Domain.Governance.Custody;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Payments;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
@@ -23,6 +24,7 @@ public static class Slices
         PricingSlice.Slice,
         ResolutionSlice.Slice,
         SettlementSlice.Slice,
+        PaymentSlice.Slice,
         AbuseSlice.Slice,
         RulesetSlice.Slice,
         SloSlice.Slice,

@@ -9,10 +9,12 @@ using Mbp.Host.Custody;
 using Mbp.Host.Demo;
 using Mbp.Host.Governance;
 using Mbp.Host.Markets;
+using Mbp.Host.Payments;
 using Mbp.Host.Platform;
 using Mbp.Host.Pricing;
 using Mbp.Host.Projections;
 using Mbp.Host.Resolution;
+using Mbp.Host.Settlement;
 using Mbp.Host.Streaming;
 using Mbp.Host.Subscriptions;
 using Mbp.Host.Trading;
@@ -127,7 +129,10 @@ public static class MbpHost
         services.AddSingleton(_ => new TableQueries(database.Connections)).AddSingleton<TableReads>();
         services.AddSingleton<LedgerSeeder>().AddHostedService(s => s.GetRequiredService<LedgerSeeder>());
         services.AddSingleton<RefusalMeter>().AddSingleton<TickWorker>().AddHostedService(s => s.GetRequiredService<TickWorker>());
+        services.AddSingleton(_ => new EndpointReader(options.Endpoints)).AddHostedService<EndpointWorker>();
+        services.AddSingleton<SettlementSteps>();
         services.AddHostedService<MarketClock>().AddHostedService<TwapWorker>().AddHostedService<CommandRetention>();
+        services.AddPayouts();
         services.AddSingleton<ErasureWorker>().AddHostedService(s => s.GetRequiredService<ErasureWorker>());
         services.AddAnchoring(options);
         if (options.Demo)
@@ -157,6 +162,7 @@ public static class MbpHost
         app.Services.GetRequiredService<ProjectionMetrics>();
         app.Services.GetRequiredService<SubscriptionMetrics>();
         app.Services.GetRequiredService<LogMetrics>();
+        app.Services.GetRequiredService<PayoutMetrics>();
         app.Services.GetRequiredService<AnchoringMetrics>();
         // Every service here is a singleton: a scope made for each request would hold nothing.
         app.Use((http, next) =>
@@ -195,6 +201,7 @@ public static class MbpHost
         DisputeEndpoints.Map(v2);
         MarketTimeline.Map(v2);
         ResolutionListEndpoints.Map(v2);
+        CorrectionEndpoints.Map(v2);
         AccountEndpoints.Map(v2);
         PositionEndpoints.Map(v2);
         StatementEndpoints.Map(v2);
@@ -208,6 +215,8 @@ public static class MbpHost
         AbuseEndpoints.Map(v2);
         ModerationEndpoints.Map(v2);
         SloEndpoints.Map(v2);
+        WithdrawalEndpoints.Map(v2);
+        ReconciliationEndpoints.Map(v2);
         if (options.Clock is TestClock clock)
         {
             TestClockEndpoints.Map(v2, clock);

@@ -84,6 +84,26 @@ public sealed class PostgresEventStore : IEventStore, IAsyncDisposable
     public IAsyncEnumerable<StoredEvent> ReadStreamAsync(StreamId stream, long afterVersion, CancellationToken cancellationToken) =>
         _events.StreamAsync(stream, afterVersion, cancellationToken);
 
+    public async Task<IReadOnlyDictionary<StreamId, long>> FindVersionsAsync(IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(streams);
+        Dictionary<StreamId, long> found = new(streams.Count);
+        // As for commands: one index look-up for each, whatever the planner believes.
+        await using var command = _readers.CreateCommand("""
+            SELECT w.id, s.version
+            FROM unnest($1) AS w (id)
+            CROSS JOIN LATERAL (SELECT s.version FROM mt_streams s WHERE s.id = w.id AND s.version > 0 OFFSET 0) s
+            """);
+        command.Parameters.Add(new() { Value = streams.Select(stream => stream.Value).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            found[StreamId.Parse(reader.GetString(0))] = reader.GetInt64(1);
+        }
+
+        return found;
+    }
+
     public async IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var head = await HeadAsync(cancellationToken).ConfigureAwait(false);

@@ -38,6 +38,9 @@ public interface IEventStore
     /// <summary>The events of one stream after a version, in order.</summary>
     IAsyncEnumerable<StoredEvent> ReadStreamAsync(StreamId stream, long afterVersion, CancellationToken cancellationToken);
 
+    /// <summary>The versions of streams, all in one question; a stream without events is absent from the answer.</summary>
+    Task<IReadOnlyDictionary<StreamId, long>> FindVersionsAsync(IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken);
+
     /// <summary>The events of the whole ledger after a position up to the head at the time of the call, in order.</summary>
     IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken cancellationToken);
 

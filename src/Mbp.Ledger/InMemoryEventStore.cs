@@ -44,6 +44,15 @@ public sealed class InMemoryEventStore(InMemoryLog log) : IEventStore
         }
     }
 
+    public Task<IReadOnlyDictionary<StreamId, long>> FindVersionsAsync(IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(streams);
+        return Task.FromResult<IReadOnlyDictionary<StreamId, long>>(streams
+            .Select(stream => (Stream: stream, log.Stream(stream, 0).Count))
+            .Where(found => found.Count > 0)
+            .ToDictionary(found => found.Stream, found => (long)found.Count));
+    }
+
     public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken cancellationToken) =>
         ReadRangeAsync(afterPosition, log.Head, cancellationToken);
 

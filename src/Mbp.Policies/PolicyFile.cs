@@ -75,7 +75,8 @@ public static class PolicyFile
             s.Child("reputation", r => new ReputationRules(r.Whole("agreed_ppm"), r.Whole("disagreed_ppm"), r.Whole("equivocated_ppm"), r.Whole("floor_ppm"))))),
         file.Child("disputes", s => new DisputeRules(
             s.Value<Credits>("min_bond", Credits.TryParse) ?? s.Missing("min_bond", Credits.Zero), s.Whole("bond_ppm"), s.Whole("panel_hours"), s.Whole("arbitration_hours"),
-            [.. s.Children("panel", Voter)], [.. s.Children("arbitrators", Voter)])));
+            [.. s.Children("panel", Voter)], [.. s.Children("arbitrators", Voter)])),
+        file.Child("endpoints", s => new EndpointRules([.. s.Children("hosts", r => new PinnedHost(r.Text("host"), r.Text("key")))])));
 
     private static Voter Voter(Section section) => new(section.Text("id"), section.Text("key"), section.Whole("weight"), section.Text("group"));
 

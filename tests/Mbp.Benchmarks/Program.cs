@@ -9,6 +9,7 @@ using Mbp.Benchmarks.Read;
 using Mbp.Benchmarks.Page;
 using Mbp.Benchmarks.Protect;
 using Mbp.Benchmarks.Restart;
+using Mbp.Benchmarks.Settle;
 using Mbp.Benchmarks.Soak;
 using Mbp.Benchmarks.Stream;
 using Mbp.Benchmarks.Write;
@@ -40,6 +41,8 @@ internal static class Program
                                     markets' whole pages at a fixed rate while trades go in
         restart [--events 1000000] [--data DIR]
                                     how soon a host on a large ledger takes trades; DIR keeps the ledger
+        settle  [--accounts 100000] [--rate 200] [--markets 1000]
+                                    a market of many accounts settles while others trade and a thousand deadlines fall; one commit an account, and COPY
         read    [--events 1000000] [--rounds 5] [--data DIR]
                                     the whole ledger read, decoded and audited; DIR keeps the ledger, or has it
         """;
@@ -124,6 +127,14 @@ internal static class Program
                 {
                     options.Complete();
                     return Print(await read.RunAsync().ConfigureAwait(false));
+                }
+
+            case "settle":
+                using (var settle = new SettleBenchmark(
+                    (int)options.Number("accounts", otherwise: 100_000, least: 1_000), options.Number("rate", otherwise: 200, least: 1), (int)options.Number("markets", otherwise: 1_000, least: 1)))
+                {
+                    options.Complete();
+                    return Print(await settle.RunAsync().ConfigureAwait(false));
                 }
 
             case "lag":

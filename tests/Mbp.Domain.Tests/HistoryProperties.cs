@@ -205,14 +205,14 @@ public sealed class HistoryProperties
         private void Settle(MarketId id, int most)
         {
             var m = _markets[id];
-            Commit(SettlementDecider.Plan(new PlanSettlement(id, _now), m.Resolution, m.Settlement, m.Pool).On(id.Resolution));
+            Commit(SettlementDecider.Plan(new PlanSettlement(id, null, _now), m.Resolution, m.Settlement, m.Pool).On(id.Resolution));
             if (m.Settlement is MarketSettlement.Paying { Plan: var plan })
             {
                 var lines = SettlementPlan.From(m.Pool, new PayoutVector(plan.Vector));
                 // A payout to an account that it would take beyond the largest amount cannot be made: the fold throws, and the market waits.
                 if (lines.Payable.All(line => Decimal8.Fits(((Account.Open)_accounts[line.Account]).Balance.Units, line.Total().Units)))
                 {
-                    Commit(SettlementDecider.Pay(new PayNext(id, lines, most, _now), m.Settlement));
+                    Commit(SettlementDecider.Pay(new PayNext(id, lines, (m.Settlement as MarketSettlement.Paying)?.Done ?? 0, most, _now), m.Settlement));
                 }
             }
         }

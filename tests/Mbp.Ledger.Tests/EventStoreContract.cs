@@ -102,6 +102,19 @@ public abstract class EventStoreContract : IAsyncLifetime
         Assert.Equal([2L], (await Store.ReadRangeAsync(1, 2, None).AllAsync()).Select(e => e.Position));
     }
 
+    [Fact]
+    public async Task The_versions_of_streams_are_told_in_one_question()
+    {
+        var lease = await AcquireAsync();
+        var (a, b, never) = (Stream(), Stream(), Stream());
+        await Store.AppendAsync(lease, new Batch(Event(a, 1), Event(b, 1), Event(a, 2)));
+
+        var versions = await Store.FindVersionsAsync([a, never, b], None);
+
+        Assert.Equal([(a, 2L), (b, 1L)], versions.OrderByDescending(v => v.Value).Select(v => (v.Key, v.Value)));
+        Assert.Empty(await Store.FindVersionsAsync([], None));
+    }
+
     /// <summary>A reader may share between rows what they have in common, and only that.</summary>
     [Fact]
     public async Task Rows_that_look_alike_are_told_apart()

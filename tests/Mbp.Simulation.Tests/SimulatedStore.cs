@@ -59,6 +59,9 @@ internal sealed class SimulatedStore(SimulatedDatabase database, Process process
     public IAsyncEnumerable<StoredEvent> ReadStreamAsync(StreamId stream, long afterVersion, CancellationToken cancellationToken) =>
         ReadAsync(() => database.Log.Stream(stream, afterVersion), cancellationToken);
 
+    public Task<IReadOnlyDictionary<StreamId, long>> FindVersionsAsync(IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken) =>
+        AskAsync(() => _inner.FindVersionsAsync(streams, cancellationToken), cancellationToken);
+
     public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken cancellationToken) =>
         ReadAsync(() => database.Log.All(afterPosition), cancellationToken);
 

@@ -18,14 +18,17 @@ internal sealed class Ledger
 {
     private static readonly EventCatalog Catalog = Slices.Catalog();
 
-    private static readonly Lazy<IReadOnlyList<NewEvent>> Told = new(Tell);
+    private static readonly Lazy<IReadOnlyList<NewEvent>> Told = new(() => Tell(Story.Tell()));
 
     /// <summary>The story's events as new ones, and then a few hundred of a foreign store's, so that there is more than one tile.</summary>
     public static IReadOnlyList<NewEvent> Events => Told.Value;
 
-    private static List<NewEvent> Tell()
+    /// <summary>The story in which a settlement is corrected twice.</summary>
+    public static IReadOnlyList<NewEvent> Corrected() => Tell(Story.TellCorrected());
+
+    private static List<NewEvent> Tell(IEnumerable<IReadOnlyList<Recorded>> story)
     {
-        var events = Story.Tell().SelectMany(command => command).Select(recorded => new NewEvent(
+        var events = story.SelectMany(command => command).Select(recorded => new NewEvent(
             Guid.CreateVersion7(), recorded.Stream, recorded.Version, Catalog.Encode(recorded.Data), recorded.At, "trace", recorded.Stored.CausationId, recorded.Stored.Headers)).ToList();
         var (at, foreign) = (events[^1].At, StreamId.Of("note", "1"));
         for (var version = 1; version <= 300; version++)

@@ -254,6 +254,22 @@ public sealed class LogVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task A_corrected_market_is_decided_again_to_its_last_correction()
+    {
+        var events = Exports.All(Ledger.Corrected());
+        await Exports.WriteAsync(_scratch["log"], _key, events);
+        var (exit, output) = await VerifyAsync("log", _scratch["log"], "--vkey", _key.Vkey);
+        Assert.True(exit == 0, output);
+        (exit, output) = await VerifyAsync("market", "rain", "--log", _scratch["log"], "--vkey", _key.Vkey);
+        Assert.True(exit == 0, output);
+        Assert.Contains("correction 2 by op-1 and op-2", output, StringComparison.Ordinal);
+
+        // Whoever kept a unit of what it owes is found from the market's events alone.
+        await Exports.WriteAsync(_scratch["kept"], _key, [.. events.Select(e => e.Event is { Type: "payout_corrected" } stored ? e with { Event = Kept(stored) } : e)]);
+        Assert.Equal(1, (await VerifyAsync("market", "rain", "--log", _scratch["kept"], "--vkey", _key.Vkey)).Exit);
+    }
+
+    [Fact]
     public async Task Evidence_is_held_against_its_root()
     {
         var folder = await ExportAsync("log");
@@ -280,6 +296,14 @@ public sealed class LogVerbTests : IDisposable
         (exit, output) = await VerifyAsync("evidence", folder, "--base", Path.GetDirectoryName(folder)!, "--root", root.ToString());
         Assert.Equal(1, exit);
         Assert.Contains("pack/deep/b: it is not among the files", output, StringComparison.Ordinal);
+    }
+
+    private static StoredEvent Kept(StoredEvent stored)
+    {
+        var catalog = Domain.Slices.Catalog();
+        var posted = (PayoutCorrected)catalog.Decode(stored).Data;
+        var unit = Domain.Units.Credits.FromUnits(1);
+        return posted.Due < posted.Before ? stored with { Data = catalog.Encode(posted with { Moved = posted.Moved - unit, Due = posted.Due + unit }).Data } : stored;
     }
 
     private static StoredEvent Richer(StoredEvent stored)

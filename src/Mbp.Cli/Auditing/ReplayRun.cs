@@ -95,7 +95,7 @@ internal sealed class ReplayRun(PostgresEventStore store, DeepCheck leaves, Live
         var seconds = Math.Max(_watch.Elapsed.TotalSeconds, 0.001);
         text.Append(CultureInfo.InvariantCulture, $"replayed   {Audit.Position} events in {Audit.Commands} commands, {Audit.Position / seconds:0} events/s\n");
         text.Append(CultureInfo.InvariantCulture, $"redecided  {Audit.Redecided} commands\n");
-        text.Append(CultureInfo.InvariantCulture, $"credits    granted {WideDecimal.Format(Audit.GrantedUnits)} = accounts {WideDecimal.Format(Audit.AccountUnits)} + markets {WideDecimal.Format(Audit.MarketUnits)}\n");
+        text.Append(CultureInfo.InvariantCulture, $"credits    granted {WideDecimal.Format(Audit.GrantedUnits)} = accounts {WideDecimal.Format(Audit.AccountUnits)} + markets {WideDecimal.Format(Audit.MarketUnits)} + on the way {WideDecimal.Format(Audit.OnTheWayUnits)} + paid out {WideDecimal.Format(Audit.PaidOutUnits)}\n");
         text.Append(CultureInfo.InvariantCulture, $"read models {DigestLine()}\n\n");
         foreach (var check in Enum.GetValues<Check>())
         {
@@ -135,6 +135,7 @@ internal sealed class ReplayRun(PostgresEventStore store, DeepCheck leaves, Live
             events = Audit.Position, commands = Audit.Commands, redecided = Audit.Redecided,
             eventsPerSecond = Math.Round(Audit.Position / Math.Max(_watch.Elapsed.TotalSeconds, 0.001)),
             granted = WideDecimal.Format(Audit.GrantedUnits), accounts = WideDecimal.Format(Audit.AccountUnits), markets = WideDecimal.Format(Audit.MarketUnits),
+            onTheWay = WideDecimal.Format(Audit.OnTheWayUnits), paidOut = WideDecimal.Format(Audit.PaidOutUnits),
             readModels = DigestLine(),
             checks = Enum.GetValues<Check>().ToDictionary(c => c.ToString(), Audit.Report.CountOf),
             leaves = new
@@ -172,7 +173,7 @@ internal static class AuditWords
         Check.Order => "order: positions and versions without a gap, time never back",
         Check.Decision => "S3.INV5 the decider, asked again, says the same",
         Check.NoNegative => "Q4.I1 nobody pays, sells or withdraws more than there is",
-        Check.Conservation => "Q4.I2 accounts + markets = grants, after every command",
+        Check.Conservation => "Q4.I2 accounts + markets + on the way + paid out = grants",
         Check.CompleteSets => "Q4.I2 reserve + holdings = complete sets, per outcome",
         Check.OneResolution => "Q4.I3 one final value for a market",
         Check.SettlementPlan => "Q4.I4 the settlement plan follows from the market alone",
@@ -186,6 +187,11 @@ internal static class AuditWords
         Check.PolicyHash => "C20 each decision names the rule set in force at its position",
         Check.RiskCaps => "C26 exposure, open interest and rate within the caps in force",
         Check.SettledInFull => "settled markets paid what was planned",
+        Check.CorrectionPlan => "I10 a correction follows from the pool and two values",
+        Check.CorrectionByTwo => "I10 two people without a position behind each correction",
+        Check.CorrectionShortfall => "I10 insurance carries what debtors had spent, no more",
+        Check.CorrectedInFull => "I10 corrections posted every difference",
+        Check.OnePayout => "no withdrawal is paid twice, or both paid and returned",
         _ => throw new InvalidOperationException($"{check} has no words."),
     };
 }

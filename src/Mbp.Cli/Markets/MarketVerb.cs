@@ -18,6 +18,7 @@ internal static class MarketVerb
     {
         Verb("create", "Creates a market from a template.", "/v2/markets"),
         Verb("preview", "Shows what the market would be; writes nothing.", "/v2/markets/preview"),
+        DiagramVerb.Create(),
     };
 
     private static Command Verb(string name, string description, string path)

@@ -31,6 +31,8 @@ public abstract record Account
         (Open open, CreditsGranted e) => open with { Balance = open.Balance + e.Amount },
         (Open open, AccountDebited e) => open with { Balance = open.Balance - e.Amount },
         (Open open, AccountCredited e) => open with { Balance = open.Balance + e.Amount },
+        (Open open, CreditsWithdrawn e) => open with { Balance = open.Balance - e.Amount },
+        (Open open, CreditsReturned e) => open with { Balance = open.Balance + e.Amount },
         (Open open, ApiKeyIssued e) => open with { Keys = open.Keys.Add(e.KeyId) },
         (Open open, ApiKeyRevoked e) => open with { Keys = open.Keys.Remove(e.KeyId) },
         _ => throw new InvalidOperationException($"{@event.GetType().Name} cannot follow {account.GetType().Name}."),

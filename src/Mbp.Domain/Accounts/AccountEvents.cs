@@ -18,6 +18,18 @@ public sealed record AccountDebited(Credits Amount, PostingKind Kind, MarketId M
 /// <summary>Credits come from a market into the account.</summary>
 public sealed record AccountCredited(Credits Amount, PostingKind Kind, MarketId Market, string Reference, Instant At) : AccountEvent;
 
+/// <summary>Credits leave the account and are on their way to a payee; the withdrawal's stream has the rest.</summary>
+/// <param name="Amount">CE$, more than 0.</param>
+/// <param name="Withdrawal">The withdrawal's id.</param>
+/// <param name="At">Ledger time.</param>
+public sealed record CreditsWithdrawn(Credits Amount, string Withdrawal, Instant At) : AccountEvent;
+
+/// <summary>Credits that were withdrawn are back: they will never be paid, or the payment came back.</summary>
+/// <param name="Amount">CE$: all of them.</param>
+/// <param name="Withdrawal">The withdrawal's id.</param>
+/// <param name="At">Ledger time.</param>
+public sealed record CreditsReturned(Credits Amount, string Withdrawal, Instant At) : AccountEvent;
+
 /// <summary>A key that reaches this account alone; only its SHA-256 is kept.</summary>
 public sealed record ApiKeyIssued(string KeyId, string KeySha256, EquatableArray<ApiScope> Scopes, Instant At) : AccountEvent;
 
@@ -35,6 +47,9 @@ public enum PostingKind
 
     /// <summary>What a side of a dispute has at stake, and what comes back of it.</summary>
     Bond,
+
+    /// <summary>A wrong settlement is made good: what the account is paid more, or gives back, or what insurance carries for it.</summary>
+    Correction,
 }
 
 /// <summary>What an account's key may do.</summary>
@@ -42,4 +57,7 @@ public enum ApiScope
 {
     Read,
     Trade,
+
+    /// <summary>Take credits out of the account: a key that a robot trades with need not be able to empty it.</summary>
+    Withdraw,
 }

@@ -8,7 +8,7 @@ namespace Mbp.Domain.Accounts;
 [JsonConverter(typeof(AccountIdConverter))]
 public readonly record struct AccountId(string Value)
 {
-    /// <summary>Where a loser's bond and a clawback go.</summary>
+    /// <summary>Where a loser's bond and a clawback go, and what carries a debt that its debtor cannot pay.</summary>
     public static AccountId Insurance => new("insurance");
 
     /// <summary>The platform's side of a dispute: it defends what was determined.</summary>

@@ -11,6 +11,8 @@ public static class AccountSlice
         .Add<CreditsGranted>("credits_granted")
         .Add<AccountDebited>("account_debited", StoredPosting.Debit)
         .Add<AccountCredited>("account_credited", StoredPosting.Credit)
+        .Add<CreditsWithdrawn>("credits_withdrawn")
+        .Add<CreditsReturned>("credits_returned")
         .Add<ApiKeyIssued>("api_key_issued")
         .Add<ApiKeyRevoked>("api_key_revoked");
 }

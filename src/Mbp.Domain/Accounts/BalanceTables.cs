@@ -68,6 +68,8 @@ public static class BalanceTables
         CreditsGranted e => (e.Amount.Units, "grant", null, e.Reason),
         AccountDebited e => (-e.Amount.Units, Words.Of(e.Kind), e.Market.Value, e.Reference),
         AccountCredited e => (e.Amount.Units, Words.Of(e.Kind), e.Market.Value, e.Reference),
+        CreditsWithdrawn e => (-e.Amount.Units, "withdrawal", null, e.Withdrawal),
+        CreditsReturned e => (e.Amount.Units, "withdrawal_return", null, e.Withdrawal),
         _ => null,
     };
 }

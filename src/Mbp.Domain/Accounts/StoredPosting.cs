@@ -28,7 +28,11 @@ internal static class StoredPosting
 
     private static bool TryKind(ReadOnlySpan<byte> word, out PostingKind kind)
     {
-        kind = word.SequenceEqual("liquidity"u8) ? PostingKind.Liquidity : word.SequenceEqual("payout"u8) ? PostingKind.Payout : word.SequenceEqual("moderation"u8) ? PostingKind.Moderation : PostingKind.Trade;
+        kind = word.SequenceEqual("liquidity"u8) ? PostingKind.Liquidity
+            : word.SequenceEqual("payout"u8) ? PostingKind.Payout
+            : word.SequenceEqual("moderation"u8) ? PostingKind.Moderation
+            : word.SequenceEqual("correction"u8) ? PostingKind.Correction
+            : PostingKind.Trade;
         return kind != PostingKind.Trade || word.SequenceEqual("trade"u8);
     }
 }

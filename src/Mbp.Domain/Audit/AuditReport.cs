@@ -15,7 +15,7 @@ public enum Check
     /// <summary>Q4.I1: nobody pays, sells or withdraws more than there is.</summary>
     NoNegative,
 
-    /// <summary>Q4.I2: accounts + pools + fees + dust = grants, after every command.</summary>
+    /// <summary>Q4.I2: accounts + pools + fees + bonds + dust + on the way + paid out = grants, after every command.</summary>
     Conservation,
 
     /// <summary>Q4.I2 within a market: for every outcome, reserve + holdings = complete sets.</summary>
@@ -56,6 +56,21 @@ public enum Check
 
     /// <summary>A market that is settled has paid exactly what its plan said.</summary>
     SettledInFull,
+
+    /// <summary>No withdrawal is paid twice, or both paid and returned; and what left or came back to the account is what the withdrawal says.</summary>
+    OnePayout,
+
+    /// <summary>I10: a correction follows from the market's pool and the two values alone, root for root and sum for sum.</summary>
+    CorrectionPlan,
+
+    /// <summary>A correction has evidence, and two people behind it who held no position.</summary>
+    CorrectionByTwo,
+
+    /// <summary>Each account was debited all that it owed or all that it had; what insurance carries is the rest, and no more.</summary>
+    CorrectionShortfall,
+
+    /// <summary>A correction that is done has posted every difference, and the market holds its dust again and nothing else.</summary>
+    CorrectedInFull,
 }
 
 /// <param name="Check">What was looked at.</param>

@@ -4,11 +4,13 @@ using Mbp.Domain.Governance.Custody;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Payments;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Resolution.Oracle;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
+using Mbp.Domain.Units;
 using Mbp.Ledger;
 
 namespace Mbp.Domain.Audit;
@@ -42,11 +44,11 @@ public sealed class MarketStates
     /// <summary>The price history of the last day; it is made when it is asked for, which a close does.</summary>
     public PriceHistory LastDay => _quotes.ToHistory();
 
-    /// <summary>The cash that the market holds: complete sets, fees and the bonds of an open dispute, less what the settlement has paid out.</summary>
+    /// <summary>The cash that the market holds: complete sets, fees and the bonds of an open dispute, less what the settlement and its corrections have paid out.</summary>
     public long HeldUnits => Settlement switch
     {
         MarketSettlement.Paying paying => Pool.Locked.Units + Pool.FeePool.Units - paying.Paid.Units,
-        MarketSettlement.Settled settled => settled.Result.Dust.Units + settled.Result.FeeDust.Units,
+        MarketSettlement.Settled settled => settled.HeldUnits,
         _ => Pool.Locked.Units + Pool.FeePool.Units + Resolution.BondUnits,
     };
 
@@ -85,7 +87,10 @@ public sealed class AuditStates
     private readonly Dictionary<AccountId, Account> _accounts = [];
     private readonly Dictionary<string, TemplateEntry> _templates = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SettlementPlan> _plans = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (EquatableArray<Price> To, CorrectionPlan Plan)> _corrections = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RulesetLibrary> _rulesets = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Withdrawal> _withdrawals = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ReconciliationLog> _reconciliations = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TruthTable> _truth = new(StringComparer.Ordinal);
     private readonly Dictionary<string, OracleFeed> _oracles = new(StringComparer.Ordinal);
 
@@ -110,6 +115,11 @@ public sealed class AuditStates
 
     public RulesetLibrary Rulesets(string name) => _rulesets.GetValueOrDefault(name) ?? RulesetLibrary.Fold.Initial;
 
+    public Withdrawal Withdrawal(string id) => _withdrawals.GetValueOrDefault(id) ?? Payments.Withdrawal.Initial;
+
+    /// <summary>The last record of a day's reconciliation.</summary>
+    public ReconciliationLog Reconciliation(string day) => _reconciliations.GetValueOrDefault(day) ?? ReconciliationLog.Fold.Initial;
+
     /// <summary>The feed of a rule set's sources.</summary>
     public OracleFeed Oracle(string ruleset) => _oracles.GetValueOrDefault(ruleset) ?? OracleFeed.Initial;
 
@@ -126,6 +136,26 @@ public sealed class AuditStates
         }
 
         return plan;
+    }
+
+    /// <summary>What the pool says is to be posted so that the market has paid by another value than the one before; computed once for a correction.</summary>
+    public CorrectionPlan CorrectionOf(MarketId id)
+    {
+        var market = Market(id);
+        var settled = market.Settlement as MarketSettlement.Settled;
+        var (before, to) = settled?.Corrections?.Step switch
+        {
+            CorrectionStep.Proposed step => (settled.Corrections.Vector, step.Proposal.Vector),
+            CorrectionStep.Posting step => (step.Before, step.Plan.Vector),
+            _ => throw new InvalidOperationException($"{id} has no correction to post."),
+        };
+        if (!_corrections.TryGetValue(id.Value, out var kept) || kept.To != to)
+        {
+            before ??= SettlementDecider.FinalVector(market.Resolution) ?? throw new InvalidOperationException($"{id} has no final value.");
+            _corrections[id.Value] = kept = (to, CorrectionPlan.From(market.Pool, new PayoutVector(before.Value), new PayoutVector(to)));
+        }
+
+        return kept.Plan;
     }
 
     /// <summary>The balance of an account in units; 0 for one that does not exist.</summary>
@@ -157,6 +187,12 @@ public sealed class AuditStates
                 break;
             case "truth":
                 _truth[key] = TruthTable.Fold.Apply(Truth(key), @event);
+                break;
+            case "withdrawal":
+                _withdrawals[key] = Payments.Withdrawal.Fold.Apply(Withdrawal(key), @event);
+                break;
+            case "reconciliation":
+                _reconciliations[key] = ReconciliationLog.Fold.Apply(Reconciliation(key), @event);
                 break;
             case "oracle":
                 _oracles[key] = OracleFeed.Fold.Apply(Oracle(key), @event);

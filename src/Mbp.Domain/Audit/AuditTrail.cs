@@ -1,6 +1,7 @@
 using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Payments;
 using Mbp.Domain.Trading;
 using Mbp.Ledger;
 using Mbp.Ledger.Reading;
@@ -33,7 +34,7 @@ public sealed record AuditRow(
     string TraceId,
     string CommandId);
 
-/// <summary>Everything that ever happened, a line each. An account's side of a trade or payout is no line of its own: the market's says it.</summary>
+/// <summary>Everything that ever happened, a line each. An account's side of a trade, payout or withdrawal is no line of its own: the other side's says it.</summary>
 public static class AuditTrail
 {
     /// <summary>The action of nine lines of ten. Who looks for it looks at all lines or a market's; who looks for others has an index without it.</summary>
@@ -62,7 +63,7 @@ public static class AuditTrail
 
     public static readonly TableProjection Projection = TableProjection.Flat(
         "audit_trail", 2, Table,
-        recorded => recorded.Data is AccountDebited or AccountCredited ? null : recorded.Stream.Value,
+        recorded => recorded.Data is AccountDebited or AccountCredited or CreditsWithdrawn or CreditsReturned ? null : recorded.Stream.Value,
         Row);
 
     private static AuditRow? Row(Recorded recorded)
@@ -81,8 +82,10 @@ public static class AuditTrail
         PoolEvent e => e.Account.Value,
         MarketCreated e => e.Account.Value,
         Settlement.PayoutRecorded e => e.Account.Value,
+        Settlement.PayoutCorrected e => e.Account.Value,
         ModerationProposed { Measure.Account: { } account } => account.Value,
         ModerationApplied { Measure.Account: { } account } => account.Value,
+        WithdrawalRequested e => e.Account.Value,
         AccountEvent => recorded.Stream.Key,
         _ => null,
     };
@@ -100,9 +103,14 @@ public static class AuditTrail
         ModerationRedone e => e.Reason,
         MarketClosed e => e.Reason,
         CreditsGranted e => e.Reason,
+        PayoutDeferred e => WithdrawalTable.Spelled(e.Reason),
+        PayoutFailed e => e.Code,
+        PayoutReversed e => e.Code,
         Resolution.ManualProposed e => e.EvidenceUri,
         Resolution.ResolutionDetermined e => e.EvidenceUri,
         Resolution.MarketVoided e => e.Reason,
+        Settlement.SettlementCorrectionProposed e => e.Reason,
+        Settlement.SettlementCorrected e => e.Reason,
         _ => null,
     };
 }

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Markets.Halts;
+using Mbp.Domain.Payments;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
@@ -34,6 +35,8 @@ public sealed class LedgerAudit(bool partial = false)
     private Int128 _granted;
     private Int128 _inAccounts;
     private Int128 _inMarkets;
+    private Int128 _onTheWay;
+    private Int128 _paidOut;
     private Int128 _difference;
     private Instant _lastAt = Instant.MinValue;
 
@@ -60,6 +63,12 @@ public sealed class LedgerAudit(bool partial = false)
     /// <summary>CE$ in markets, in units: complete sets and fees of the unsettled, dust of the settled.</summary>
     public Int128 MarketUnits => _inMarkets;
 
+    /// <summary>CE$ that left accounts and have neither arrived nor come back, in units.</summary>
+    public Int128 OnTheWayUnits => _onTheWay;
+
+    /// <summary>CE$ that were paid out by a rail and did not come back, in units.</summary>
+    public Int128 PaidOutUnits => _paidOut;
+
     /// <summary>Goes through one command's events, all of them and in order.</summary>
     public void Observe(IReadOnlyList<Recorded> command)
     {
@@ -85,9 +94,9 @@ public sealed class LedgerAudit(bool partial = false)
         }
 
         // One missing credit stays missing at every later position; it is a fault where it went missing.
-        var difference = _inAccounts + _inMarkets - _granted;
+        var difference = _inAccounts + _inMarkets + _onTheWay + _paidOut - _granted;
         Report.Record(
-            Check.Conservation, difference == _difference, last, $"{difference - _difference} units too many in accounts and markets since here (granted {_granted})");
+            Check.Conservation, difference == _difference, last, $"{difference - _difference} units too many in accounts, markets and payouts since here (granted {_granted})");
         _difference = difference;
     }
 
@@ -215,6 +224,9 @@ public sealed class LedgerAudit(bool partial = false)
                 case "account":
                     FoldAccount(stream, recorded);
                     break;
+                case "withdrawal":
+                    FoldWithdrawal(stream, recorded, command);
+                    break;
                 case "market" or "resolution":
                     FoldMarket(stream, recorded);
                     break;
@@ -235,10 +247,45 @@ public sealed class LedgerAudit(bool partial = false)
         {
             Report.Record(Check.NoNegative, before >= debit.Amount.Units, recorded.Position, $"{account} pays {debit.Amount} of {WideDecimal.Format(before)}");
         }
+        else if (recorded.Data is CreditsWithdrawn withdrawn)
+        {
+            Report.Record(Check.NoNegative, before >= withdrawn.Amount.Units, recorded.Position, $"{account} withdraws {withdrawn.Amount} of {WideDecimal.Format(before)}");
+        }
 
         States.Apply(stream.Category, stream.Key, recorded.Data);
         _inAccounts += States.BalanceUnits(account) - before;
         _granted += recorded.Data is CreditsGranted grant ? grant.Amount.Units : 0;
+    }
+
+    private void FoldWithdrawal(AuditedStream stream, Recorded recorded, IReadOnlyList<Recorded> command)
+    {
+        var before = States.Withdrawal(stream.Key);
+        if (recorded.Data is WithdrawalRequested or PayoutSettled or PayoutFailed or PayoutReversed)
+        {
+            Report.Record(Check.OnePayout, IsInTurn(before, (WithdrawalEvent)recorded.Data, command), recorded.Position, $"{recorded.Stream}: {recorded.Stored.Type} after {before.GetType().Name}");
+        }
+
+        States.Apply(stream.Category, stream.Key, recorded.Data);
+        var after = States.Withdrawal(stream.Key);
+        _onTheWay += after.OnTheWayUnits - before.OnTheWayUnits;
+        _paidOut += after.PaidUnits - before.PaidUnits;
+    }
+
+    /// <summary>One end for each withdrawal; and credits leave or come back beside it, to the unit, exactly when it says so.</summary>
+    private static bool IsInTurn(Withdrawal before, WithdrawalEvent @event, IReadOnlyList<Recorded> command)
+    {
+        var stream = before.Asked?.Account.Stream;
+        return @event switch
+        {
+            WithdrawalRequested e => before is Withdrawal.Unknown
+                && command.Any(r => r.Stream == e.Account.Stream && r.Data is CreditsWithdrawn left && left.Amount == e.Amount && left.Withdrawal == e.Withdrawal.Value),
+            PayoutSettled => before is Withdrawal.Submitted or Withdrawal.Waiting,
+            PayoutFailed => before is Withdrawal.Submitted or Withdrawal.Waiting && IsBack(),
+            PayoutReversed => before is Withdrawal.Settled && IsBack(),
+            _ => true,
+        };
+
+        bool IsBack() => command.Count(r => r.Stream == stream && r.Data is CreditsReturned back && back.Amount == before.Asked!.Amount && back.Withdrawal == before.Asked.Withdrawal.Value) == 1;
     }
 
     private void FoldMarket(AuditedStream stream, Recorded recorded)
@@ -298,6 +345,46 @@ public sealed class LedgerAudit(bool partial = false)
                     paying.Paid == e.Paid && paying.Done == paying.Plan.Payouts
                     && e.Locked.Units + e.Fees.Units == e.Paid.Units + e.Dust.Units + e.FeeDust.Units,
                     position, $"{id}: paid {paying.Paid} in {paying.Done} payouts, planned {paying.Plan.Total} in {paying.Plan.Payouts}");
+                break;
+            case SettlementCorrected or PayoutCorrected or SettlementCorrectionDone:
+                CheckCorrection(id, before, recorded.Data, position);
+                break;
+        }
+    }
+
+    private void CheckCorrection(MarketId id, MarketStates before, object @event, long position)
+    {
+        var settled = before.Settlement as MarketSettlement.Settled;
+        switch (@event)
+        {
+            case SettlementCorrected e:
+                var plan = States.CorrectionOf(id);
+                Report.Record(
+                    Check.CorrectionPlan,
+                    plan.After.RootText == e.Root && (plan.Lines.Count, plan.Back, plan.More) == (e.Accounts, e.Back, e.More)
+                    && (plan.After.Total, plan.After.Dust, plan.After.FeeDust) == (e.Total, e.Dust, e.FeeDust),
+                    position, $"the corrected plan of {id} has root {plan.After.RootText} and {plan.Lines.Count} differences, the ledger says {e.Root} and {e.Accounts}");
+                Report.Record(
+                    Check.CorrectionByTwo,
+                    e.By is [var proposer, var approver] && proposer != approver && !before.Pool.IsHeldBy(proposer) && !before.Pool.IsHeldBy(approver)
+                    && settled?.Corrections?.Step is CorrectionStep.Proposed { Proposal: var proposal } && (proposal.By, proposal.Vector) == (proposer, e.Vector) && e.EvidenceUri.Length > 0,
+                    position, $"the correction of {id} by {e.By} has not two people without a position behind it, or no evidence, or was not proposed");
+                break;
+            case PayoutCorrected e:
+                // The account's own event came before this one: what it has now is what it kept.
+                var (difference, kept) = (e.Due.Units - e.Before.Units, States.BalanceUnits(e.Account));
+                Report.Record(
+                    Check.CorrectionShortfall,
+                    Math.Abs(difference) == e.Moved.Units + e.Insured.Units
+                    && (difference < 0 ? e.Insured == Credits.Zero || kept == 0 : e.Insured <= (settled?.Corrections?.InsuredFor(e.Account) ?? Credits.Zero)),
+                    position, $"{e.Account} has {WideDecimal.Format(kept)} left; of {WideDecimal.Format(difference)} it has its part in {e.Moved}, insurance in {e.Insured}");
+                break;
+            case SettlementCorrectionDone e when settled?.Posting is { } posting:
+                Report.Record(
+                    Check.CorrectedInFull,
+                    posting.Posted == posting.Plan.Accounts && (posting.Back, posting.More) == (posting.Plan.Back, posting.Plan.More)
+                    && e.Paid == posting.Plan.Total && settled.HeldUnits == e.Dust.Units + e.FeeDust.Units,
+                    position, $"{id}: {posting.Posted} differences of {posting.Plan.Accounts} are posted, {WideDecimal.Format(settled.HeldUnits)} are left of which {e.Dust} and {e.FeeDust} are dust");
                 break;
         }
     }

@@ -1,7 +1,7 @@
 using System.Text.Json;
+using Mbp.Domain.Accounts;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Governance.Slo;
-using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Resolution.Oracle;
@@ -17,8 +17,11 @@ namespace Mbp.Domain.Audit;
 /// <param name="Ruleset">The rule set that it was opened under.</param>
 /// <param name="PolicyHash">The hash of that rule set.</param>
 /// <param name="CreatedAt">The position of its first event.</param>
-/// <param name="SettledAt">The position of its last one, <c>market_settled</c>; null while it is not settled.</param>
-/// <param name="Streams">In ordinal order: its own, those of all accounts that had a part in it, of its template, its rule sets and its truth table, and of the error budget.</param>
+/// <param name="SettledAt">The position of its last one, <c>market_settled</c>, or <c>settlement_correction_done</c> where its settlement was corrected; null while it is not settled.</param>
+/// <param name="Streams">
+/// In ordinal order: its own, those of all accounts that had a part in it, of its template, its rule sets and its truth table, and of the error budget; of the
+/// insurance account where its settlement was corrected.
+/// </param>
 public sealed record MarketScope(string Id, string Ruleset, string PolicyHash, long CreatedAt, long? SettledAt, IReadOnlyList<string> Streams);
 
 /// <summary>The scopes of settled markets as a file, one JSON object a line: the same markets give the same bytes.</summary>
@@ -53,7 +56,7 @@ public sealed class MarketScopes(EventCatalog catalog)
     {
         ArgumentNullException.ThrowIfNull(stored);
         var name = stored.Stream.Value;
-        if (name.StartsWith("market-", StringComparison.Ordinal) || stored.Type is "market_settled" or "dispute_opened")
+        if (name.StartsWith("market-", StringComparison.Ordinal) || stored.Type is "market_settled" or "settlement_correction_done" or "dispute_opened")
         {
             Observe(stored.Position, stored.Stream, catalog.Decode(stored).Data);
         }
@@ -81,7 +84,7 @@ public sealed class MarketScopes(EventCatalog catalog)
         {
             _markets.TryAdd(stream.Key, new Growing(created, position));
         }
-        else if (@event is PoolEvent or MarketCreatedTemplate or RulesetActivated or DisputeOpened or MarketSettled && _markets.TryGetValue(stream.Key, out var market))
+        else if (@event is PoolEvent or MarketCreatedTemplate or RulesetActivated or DisputeOpened or MarketSettled or SettlementCorrectionDone && _markets.TryGetValue(stream.Key, out var market))
         {
             market.Observe(position, @event);
         }
@@ -125,6 +128,11 @@ public sealed class MarketScopes(EventCatalog catalog)
                     break;
                 case MarketSettled:
                     _settledAt = at;
+                    break;
+                case SettlementCorrectionDone:
+                    // It carries what debtors had spent; whether it could rests on its own stream.
+                    _settledAt = at;
+                    _streams.Add(AccountId.Insurance.Stream.Value);
                     break;
             }
         }

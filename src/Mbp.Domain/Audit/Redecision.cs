@@ -6,6 +6,7 @@ using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Markets.Halts;
+using Mbp.Domain.Payments;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
@@ -48,7 +49,11 @@ internal static class Redecision
                 // A clawback may open the insurance account: that is the moderator's decision, and no command of an account.
                 // A dispute opens and funds the platform's accounts in the same way.
                 "account" when recorded.Data is AccountOpened or CreditsGranted && command.Any(r => r.Data is AbuseEvent or ResolutionEvent) => (Decision<StreamEvent>?)null,
+                // In a market's own file the moderator's or the dispute's side of that is another market's, and not there.
+                "account" when recorded.Data is AccountOpened e && e.Account == AccountId.Insurance => (Decision<StreamEvent>?)null,
                 "account" => OfAccount(new AccountId(stream.Key), recorded.Data, states),
+                "withdrawal" => OfWithdrawal(stream.Key, recorded.Data, command, states),
+                "reconciliation" when recorded.Data is ReconciliationRecorded e => ReconciliationDecider.Record(e, states.Reconciliation(stream.Key)),
                 "custody" => OfCustody(recorded.Data, states),
                 _ => (Decision<StreamEvent>?)null,
             };
@@ -69,7 +74,7 @@ internal static class Redecision
             CreditsGranted e => new GrantCredits(e.Amount, e.Reason, e.At),
             ApiKeyIssued e => new IssueApiKey(e.KeyId, e.KeySha256, e.Scopes, e.At),
             ApiKeyRevoked e => new RevokeApiKey(e.KeyId, e.At),
-            // Debits and credits are the other side of a market's event.
+            // Debits and credits are the other side of a market's event, or of a withdrawal's.
             _ => null,
         };
         return command is null ? (Decision<StreamEvent>?)null : AccountDecider.Decider.Decide(command, states.Account(id)).On(id.Stream);
@@ -175,6 +180,7 @@ internal static class Redecision
             ReportAccepted e => Decide(new SubmitReport(id, e.Round, e.Source, e.Value, e.ObservedAt, e.Evidence, e.Signature, e.At)),
             ReportRejected e => Decide(new SubmitReport(id, e.Round, e.Source, e.Value, e.ObservedAt, e.Evidence, e.Signature, e.At)),
             SourceEquivocated e => Decide(new SubmitReport(id, e.Round, e.Source, e.Value, e.ObservedAt, e.Evidence, e.Signature, e.At)),
+            RuleEvaluated { Answer: { } answer } e => Decide(new RecordAnswer(id, e.SourceRef, e.Value!, answer.ObservedAt, answer.Evidence, answer.Signature, answer.BodySha256, e.At)),
             RuleEvaluated e when before.Market.Terms() is { AsksOracle: true } => Decide(new AdvanceResolution(id, e.At)),
             RuleEvaluated e => Decide(new StartResolution(id, Actor(), e.At)),
             RoundFailed e => Decide(new AdvanceResolution(id, e.At)),
@@ -192,9 +198,16 @@ internal static class Redecision
             ResolutionFinished e => Decide(new AdvanceResolution(id, e.At)),
             MarketVoided e => Decide(new AdvanceResolution(id, e.At)),
             SettlementPlanned e =>
-                SettlementDecider.Plan(new PlanSettlement(id, e.At), before.Resolution, before.Settlement, before.Pool).On(id.Resolution),
+                SettlementDecider.Plan(new PlanSettlement(id, states.PlanOf(id), e.At), before.Resolution, before.Settlement, before.Pool).On(id.Resolution),
             PayoutRecorded e => Pay(e.At),
             MarketSettled e => Pay(e.At),
+            SettlementCorrectionProposed e => CorrectionDecider.Propose(
+                new ProposeCorrection(id, e.Value, e.EvidenceUri, e.Reason, e.By, e.At), before.Market, before.Resolution, before.Settlement, before.Pool).On(id.Resolution),
+            SettlementCorrected e => CorrectionDecider.Approve(
+                new ApproveCorrection(id, states.CorrectionOf(id), e.Shortfall, e.By is [_, var second] ? second : "", e.At),
+                before.Resolution, before.Settlement, before.Pool, states.Account(AccountId.Insurance)).On(id.Resolution),
+            PayoutCorrected e => Correct(e.At),
+            SettlementCorrectionDone e => Correct(e.At),
             _ => (Decision<StreamEvent>?)null,
         };
 
@@ -211,12 +224,52 @@ internal static class Redecision
             });
         }
 
-        Decision<StreamEvent> Pay(NodaTime.Instant at)
-        {
-            return SettlementDecider.Pay(
-                new PayNext(id, states.PlanOf(id), command.Count(r => r.Data is PayoutRecorded), at), before.Settlement);
-        }
+        Decision<StreamEvent> Pay(Instant at) => SettlementDecider.Pay(
+            new PayNext(id, states.PlanOf(id), (before.Settlement as MarketSettlement.Paying)?.Done ?? 0, command.Count(r => r.Data is PayoutRecorded), at), before.Settlement);
+
+        Decision<StreamEvent> Correct(Instant at) => CorrectionDecider.Post(
+            new PostCorrections(
+                id, states.CorrectionOf(id), (before.Settlement as MarketSettlement.Settled)?.Posting?.Posted ?? 0, command.Count(r => r.Data is PayoutCorrected), at),
+            before.Settlement, states.Account, states.Account(AccountId.Insurance));
     }
+
+    private static Decision<StreamEvent>? OfWithdrawal(string key, object @event, IReadOnlyList<Recorded> command, AuditStates states)
+    {
+        var before = states.Withdrawal(key);
+        var id = new WithdrawalId(key);
+        return (@event, before.Asked) switch
+        {
+            (WithdrawalRequested e, _) => Decide(new RequestWithdrawal(id, e.Account, e.Amount, e.Payee, e.At)),
+            (PayoutSubmitted e, { } asked) => Decide(new SubmitPayout(id, asked.Account, e.Attempt, e.NotAfter ?? e.At, e.At)),
+            (PayoutDeferred e, { } asked) => Decide(new RecordAnswer(id, asked.Account, e.Attempt, AnswerOf(e.Reason, e.At), e.NextAt, e.At)),
+            (PayoutSettled e, { } asked) => Decide(new RecordAnswer(id, asked.Account, null, SettledOf(e), e.At, e.At)),
+            (PayoutFailed { Code: WithdrawalDecider.Exhausted } e, { } asked) when before is Withdrawal.Submitted submitted =>
+                Decide(new RecordAnswer(id, asked.Account, submitted.Attempt, new RailAnswer.NotFound(), e.At, e.At)),
+            (PayoutFailed e, { } asked) => Decide(new RecordAnswer(id, asked.Account, null, new RailAnswer.Rejected(e.Code), e.At, e.At)),
+            (PayoutReversed e, { } asked) =>
+                Decide(new RecordAnswer(id, asked.Account, null, new RailAnswer.Reversed(e.RailReference, e.Amount, e.Code, e.RailAt, e.RailAt), e.At, e.At)),
+            _ => (Decision<StreamEvent>?)null,
+        };
+
+        Decision<StreamEvent> Decide(WithdrawalCommand asked) => WithdrawalDecider.Decide(asked, before, states.Account(asked.Account));
+
+        // A payment that had come back before the ledger heard of it is settled and reversed in one command.
+        RailAnswer SettledOf(PayoutSettled e) => command.Select(r => r.Data).OfType<PayoutReversed>().FirstOrDefault() is { } back
+            ? new RailAnswer.Reversed(e.RailReference, e.Amount, back.Code, e.RailAt, back.RailAt)
+            : new RailAnswer.Settled(e.RailReference, e.Amount, e.RailAt);
+    }
+
+    // An answer that leads to the reason: which amount the rail spoke of, or what it returned, is not in the ledger.
+    private static RailAnswer AnswerOf(PayoutDelay reason, Instant at) => reason switch
+    {
+        PayoutDelay.Accepted => new RailAnswer.Pending(),
+        PayoutDelay.Unavailable => new RailAnswer.Unavailable(),
+        PayoutDelay.Unanswered => new RailAnswer.Silence(),
+        PayoutDelay.NotTaken => new RailAnswer.NotFound(),
+        PayoutDelay.AmountDiffers => new RailAnswer.Settled("", Credits.Zero, at),
+        PayoutDelay.AccountFull => new RailAnswer.Rejected(""),
+        _ => throw new InvalidOperationException($"{reason} has no answer that leads to it."),
+    };
 
     private static Decision<StreamEvent> OfTwap(TwapRecomputed e, AuditStates states)
     {
@@ -231,8 +284,13 @@ internal static class Redecision
         {
             ["feePpm"] = e.FeePpm.ToString(CultureInfo.InvariantCulture),
             ["resolutionWindowMinutes"] = ((long)(e.ResolutionDeadline - e.ClosesAt).TotalMinutes).ToString(CultureInfo.InvariantCulture),
-            ["truthSource"] = e.TruthSource == TruthSource.Endpoint ? MarketTerms.OracleRef : Words.Of(e.TruthSource),
+            ["truthSource"] = e.TruthRef == MarketTerms.OracleRef ? MarketTerms.OracleRef : Words.Of(e.TruthSource),
         };
+        if (e.TruthSource == TruthSource.Endpoint && e.TruthRef != MarketTerms.OracleRef)
+        {
+            parameters["truthUrl"] = e.TruthRef!;
+        }
+
         if (e.TruthSource == TruthSource.Table && e.TruthRef?.Split('/') is [var table, var key])
         {
             (parameters["truthTable"], parameters["truthKey"]) = (table, key);

@@ -16,6 +16,8 @@ public static class CreateMarketDecider
     /// <summary>The reason of a market's first rule set.</summary>
     public const string Created = "created";
 
+    private const int LongestUrl = 500;
+
     private static readonly Duration LongestTrading = Duration.FromDays(3650);
 
     public static Decision<StreamEvent> Decide(CreateMarket c, TemplateEntry template, RulesetLibrary rulesets, Market market, Pool pool, Account account)
@@ -161,11 +163,17 @@ public static class CreateMarketDecider
             "table" => TruthSource.Table,
             MarketTerms.OracleRef when policy.Rules.Oracle is null => given.Fail("params.truthSource", $"is not 'oracle' under rule set '{policy.Rules.Name}', which names no sources", template.TruthSource),
             MarketTerms.OracleRef => TruthSource.Endpoint,
-            _ => given.Fail("params.truthSource", "is 'manual', 'table' or 'oracle'", template.TruthSource),
+            "endpoint" => TruthSource.Endpoint,
+            _ => given.Fail("params.truthSource", "is 'manual', 'table', 'oracle' or 'endpoint'", template.TruthSource),
         };
-        if (source != TruthSource.Table)
+        if (source == TruthSource.Endpoint)
         {
-            return (source, source == TruthSource.Endpoint ? MarketTerms.OracleRef : null);
+            return (source, given.Text("truthSource") == MarketTerms.OracleRef ? MarketTerms.OracleRef : Endpoint(given, policy));
+        }
+
+        if (source == TruthSource.Manual)
+        {
+            return (source, null);
         }
 
         var table = given.Text("truthTable");
@@ -180,6 +188,22 @@ public static class CreateMarketDecider
         }
 
         return (source, $"{table}/{key}");
+    }
+
+    private static string? Endpoint(Parameters given, Policy policy)
+    {
+        var url = given.Text("truthUrl");
+        var isPlain = url is { Length: <= LongestUrl } && Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri is { Scheme: "https", IsDefaultPort: true, UserInfo: "", Fragment: "" } && uri.AbsoluteUri == url;
+        if (!isPlain)
+        {
+            given.Fail("params.truthUrl", $"is an https address of at most {LongestUrl} characters, in its usual spelling, without a port, a user or a fragment");
+        }
+        else if (policy.Rules.Endpoints?.Hosts.Any(pinned => pinned.Host == new Uri(url!).Host) != true)
+        {
+            given.Fail("params.truthUrl", $"is at a host that rule set '{policy.Rules.Name}' names");
+        }
+
+        return url;
     }
 
     private static string? WhyBadProbabilities(EquatableArray<Price> probabilities, int outcomes) =>

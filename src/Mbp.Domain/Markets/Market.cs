@@ -135,6 +135,9 @@ public sealed record MarketTerms(
     /// <summary>Whether the rule set's sources report its value.</summary>
     public bool AsksOracle => TruthSource == TruthSource.Endpoint && TruthRef == OracleRef;
 
+    /// <summary>The address that its value is asked of; null where it is found in another way.</summary>
+    public string? Endpoint => TruthSource == TruthSource.Endpoint && TruthRef != OracleRef ? TruthRef : null;
+
     public static MarketTerms From(MarketCreated e) => new(
         e.MarketId, e.Question, e.Category, TemplateId: "", TemplateVersion: 0, e.Kind, e.Outcomes, e.Lower, e.Upper, e.TruthSource, e.TruthRef,
         e.ClosesAt, e.ResolutionDeadline, e.FeePpm, e.Ruleset, e.PolicyHash, e.At);

@@ -50,7 +50,8 @@ public static class ResolutionDecider
         (SubmitReport c, Market.Closed market, MarketResolution.Collecting collecting) => OracleDecider.Report(c, market, collecting, books),
         (ProposeManually c, Market.Closed market, MarketResolution.Collecting collecting) => Propose(c, market, collecting, books),
         (ApproveManually c, Market.Closed market, MarketResolution.Collecting collecting) => Approve(c, market, collecting, books),
-        (SubmitReport or ProposeManually or ApproveManually, _, _) => ResolutionErrors.AlreadyDetermined,
+        (RecordAnswer c, Market.Closed market, MarketResolution.Collecting collecting) => Take(c, market, collecting, books),
+        (SubmitReport or RecordAnswer or ProposeManually or ApproveManually, _, _) => ResolutionErrors.AlreadyDetermined,
 
         (OpenDispute c, Market.Closed market, MarketResolution.Determined determined) => DisputeDecider.Open(c, market, determined, books),
         (OpenDispute, _, MarketResolution.Collecting) => ResolutionErrors.NotDetermined,
@@ -107,6 +108,39 @@ public static class ResolutionDecider
                 yield return @event;
             }
         }
+    }
+
+    /// <summary>An endpoint decides where its host is pinned, and its key signed this value for this market after the close.</summary>
+    private static Decision<StreamEvent> Take(RecordAnswer c, Market.Closed market, MarketResolution.Collecting collecting, ResolutionBooks books)
+    {
+        if (market.Terms.Endpoint != c.Url || books.Rules.Endpoints?.Hosts.FirstOrDefault(host => host.Host == new Uri(c.Url).Host) is not { } pinned)
+        {
+            return ResolutionErrors.NotPinned;
+        }
+
+        if (!Statement.IsSignedBy(pinned.Key, Statement.Answer(c.MarketId, c.Value, c.ObservedAt, c.Evidence), c.Signature))
+        {
+            return OracleErrors.BadSignature;
+        }
+
+        // What was true while people traded may have changed by the close.
+        if (c.ObservedAt < market.Since)
+        {
+            return ResolutionErrors.SeenTooSoon;
+        }
+
+        if ((c.Value == ReservedValues.TooEarly ? WhyNotTooEarly(collecting.Course, books) : PayoutVectors.For(market, c.Value).Rejection) is { } bad)
+        {
+            return bad;
+        }
+
+        var evidence = $"urn:sha256:{c.BodySha256}";
+        return
+        [
+            c.MarketId.Resolution.With(new RuleEvaluated(c.Url, c.Value, evidence, c.At, new EndpointAnswer(c.ObservedAt, c.Evidence, c.Signature, c.BodySha256))),
+            .. c.Value == ReservedValues.TooEarly ? [c.MarketId.Resolution.With(Postpone(collecting.Course, books, c.At))]
+                : Determine(c.MarketId, market, collecting.Course, books, c.Value, TruthSource.Endpoint, evidence, [pinned.Host], null, c.At),
+        ];
     }
 
     private static Decision<StreamEvent> Propose(ProposeManually c, Market.Closed market, MarketResolution.Collecting collecting, ResolutionBooks books)

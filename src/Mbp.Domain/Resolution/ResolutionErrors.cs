@@ -19,6 +19,12 @@ public static class ResolutionErrors
     public static readonly Rejection SameRecorder = new(
         RejectionKind.Forbidden, "resolution.same_recorder", "The one who recorded the fact cannot resolve by it: two people decide.");
 
+    public static readonly Rejection NotPinned = new(
+        RejectionKind.Forbidden, "resolution.not_pinned", "The market does not ask this address, or its rule set does not name the host.", "url");
+
+    public static readonly Rejection SeenTooSoon = new(
+        RejectionKind.Conflict, "resolution.seen_too_soon", "What the answer says was seen before the market closed.", "observedAt");
+
     public static readonly Rejection NothingProposed = new(RejectionKind.Conflict, "resolution.nothing_proposed", "There is no proposal to approve.");
 
     public static readonly Rejection AlreadyProposed = new(

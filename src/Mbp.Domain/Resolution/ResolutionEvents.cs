@@ -59,7 +59,15 @@ public sealed record TallyTrace(string Registered, string Valid, int Voters, str
 /// <param name="Value">What it found; null = nothing yet.</param>
 /// <param name="EvidenceUri">What backs the value.</param>
 /// <param name="At">When.</param>
-public sealed record RuleEvaluated(string SourceRef, string? Value, string? EvidenceUri, Instant At) : ResolutionEvent;
+/// <param name="Answer">An endpoint's signed answer; null for another source.</param>
+public sealed record RuleEvaluated(string SourceRef, string? Value, string? EvidenceUri, Instant At, EndpointAnswer? Answer = null) : ResolutionEvent;
+
+/// <summary>What an endpoint signed, so that a stranger can check it, and the hash of all that it sent.</summary>
+/// <param name="ObservedAt">When the endpoint saw it.</param>
+/// <param name="Evidence">What backs it: a hash or a link.</param>
+/// <param name="Signature">Ed25519 over the answer's statement, base64.</param>
+/// <param name="BodySha256">SHA-256 of the answer's bytes, hex.</param>
+public sealed record EndpointAnswer(Instant ObservedAt, string Evidence, string Signature, string BodySha256);
 
 /// <summary>A person proposes the value; another must approve it (C18).</summary>
 public sealed record ManualProposed(string Value, string EvidenceUri, string By, Instant At) : ResolutionEvent;

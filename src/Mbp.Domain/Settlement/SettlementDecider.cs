@@ -9,14 +9,18 @@ using NodaTime;
 namespace Mbp.Domain.Settlement;
 
 /// <summary>Fixes what is to be paid.</summary>
-public sealed record PlanSettlement(MarketId MarketId, Instant At);
+/// <param name="MarketId">Which market.</param>
+/// <param name="Plan">The plan, where the caller has computed it already; null = the decision computes it.</param>
+/// <param name="At">Ledger time.</param>
+public sealed record PlanSettlement(MarketId MarketId, SettlementPlan? Plan, Instant At);
 
 /// <summary>Makes the next payouts of the plan, at most <paramref name="Most"/>.</summary>
 /// <param name="MarketId">Which market.</param>
 /// <param name="Plan">The whole plan; it must be the one whose root the ledger holds.</param>
+/// <param name="From">How many payouts the caller takes for made. If it is wrong, nothing is paid: the caller has to look again.</param>
 /// <param name="Most">A bound on one commit.</param>
 /// <param name="At">Ledger time.</param>
-public sealed record PayNext(MarketId MarketId, SettlementPlan Plan, int Most, Instant At);
+public sealed record PayNext(MarketId MarketId, SettlementPlan Plan, int From, int Most, Instant At);
 
 /// <summary>From a final value to the last payout. Each step is "already so" when it is repeated, so a crash costs nothing but time.</summary>
 public static class SettlementDecider
@@ -40,9 +44,11 @@ public static class SettlementDecider
             return [];
         }
 
-        var plan = SettlementPlan.From(pool, new PayoutVector(vector));
-        return [new SettlementPlanned(
-            c.MarketId, vector, pool.Locked, pool.FeePool, plan.Payable.Count, Total(plan), plan.Dust, plan.FeeDust, plan.Root.ToString(), c.At)];
+        var shares = new PayoutVector(vector);
+        var plan = c.Plan ?? SettlementPlan.From(pool, shares);
+        return plan.IsOf(pool, shares)
+            ? [new SettlementPlanned(c.MarketId, vector, pool.Locked, pool.FeePool, plan.Payable.Count, plan.Total, plan.Dust, plan.FeeDust, plan.RootText, c.At)]
+            : throw new InvalidOperationException($"The plan that was computed for {c.MarketId} is not one of its pool.");
     }
 
     public static Decision<StreamEvent> Pay(PayNext c, MarketSettlement settlement)
@@ -58,12 +64,18 @@ public static class SettlementDecider
             return NotPlanned;
         }
 
-        if (c.Plan.Root.ToString() != paying.Plan.Root)
+        if (c.Plan.RootText != paying.Plan.Root)
         {
             throw new InvalidOperationException($"The plan of {c.MarketId} has root {c.Plan.Root}, the ledger's has {paying.Plan.Root}.");
         }
 
-        var written = new List<StreamEvent>();
+        if (c.From != paying.Done)
+        {
+            return [];
+        }
+
+        // No account is looked at: what it is owed does not depend on what it has.
+        var written = new List<StreamEvent>(2 * c.Most + 1);
         var paid = paying.Paid;
         var last = Math.Min(paying.Done + c.Most, c.Plan.Payable.Count);
         for (var i = paying.Done; i < last; i++)
@@ -92,6 +104,4 @@ public static class SettlementDecider
         MarketResolution.Voided voided => voided.Vector,
         _ => null,
     };
-
-    private static Credits Total(SettlementPlan plan) => plan.Payable.Aggregate(Credits.Zero, (sum, line) => sum + line.Total());
 }

@@ -43,6 +43,12 @@ public sealed record SettlementPlan(
     /// <summary>The lines that pay more than nothing, in the plan's order.</summary>
     public EquatableArray<SettlementLine> Payable { get; } = [.. Lines.Where(line => line.Total() > Credits.Zero)];
 
+    /// <summary>The sum of all payments, fees included.</summary>
+    public Credits Total { get; } = Lines.Aggregate(Credits.Zero, (sum, line) => sum + line.Total());
+
+    /// <summary>The root as events and answers write it.</summary>
+    public string RootText { get; } = Root.ToString();
+
     public static SettlementPlan From(Pool pool, PayoutVector vector)
     {
         ArgumentNullException.ThrowIfNull(pool);
@@ -68,6 +74,14 @@ public sealed record SettlementPlan(
         var root = MerkleTree.Root(Array.ConvertAll(lines, line => MerkleTree.LeafHash(Encoding.UTF8.GetBytes(line.ToString()))));
         return new SettlementPlan(vector, pool.Locked, value, EquatableArray.Own(lines), dust, feeDust, root);
     }
+
+    /// <summary>
+    /// Whether it can be the plan of a pool. A pool changes no more once its market is closed, so a plan that was computed beside the writer, which is
+    /// not to stand still for a hundred thousand lines, is taken if it agrees in what each of a pool's events moves. An audit computes it again.
+    /// </summary>
+    internal bool IsOf(Pool pool, PayoutVector vector) =>
+        vector.Shares == Vector.Shares && Locked == pool.Locked && Lines.Count == pool.Holders.Count && PoolValue == Worth(pool.Reserves, vector)
+        && (Int128)Total.Units + Dust.Units + FeeDust.Units == (Int128)pool.Locked.Units + pool.FeePool.Units;
 
     private static SettlementLine LineOf(Pool pool, AccountId account, Holder holder, Credits value, PayoutVector vector)
     {

@@ -9,5 +9,9 @@ public static class SettlementSlice
     private static void Wire(EventCatalog catalog) => catalog
         .Add<SettlementPlanned>("settlement_planned")
         .Add<PayoutRecorded>("payout_recorded")
-        .Add<MarketSettled>("market_settled");
+        .Add<MarketSettled>("market_settled")
+        .Add<SettlementCorrectionProposed>("settlement_correction_proposed")
+        .Add<SettlementCorrected>("settlement_corrected")
+        .Add<PayoutCorrected>("payout_corrected")
+        .Add<SettlementCorrectionDone>("settlement_correction_done");
 }

@@ -97,6 +97,11 @@ public sealed record Pool(
 
     public Holder HolderOf(AccountId account) => Holders.GetValueOrDefault(account) ?? Holder.None(Outcomes.Count);
 
+    /// <summary>Whether somebody holds a share of it or of an outcome, under an account of the same id: nobody decides over the own money.</summary>
+    public bool IsHeldBy(string who) =>
+        AccountId.IsValid(who) && Holders.TryGetValue(new AccountId(who), out var holder)
+        && (holder.LpShares > LpShares.Zero || holder.Shares.Any(share => share > Shares.Zero));
+
     /// <summary>The fees that the account may claim now (spec D5).</summary>
     public Credits ClaimableBy(AccountId account) =>
         HolderOf(account) is { FeeEntry: { } entry } holder ? FeeIndex.Claim(holder.LpShares, entry) : Credits.Zero;
@@ -115,8 +120,11 @@ public sealed record Pool(
         };
     }
 
+    // Whoever keeps a pool in an immutable map has it compared with what was there at every event of its market, most of which leave the pool alone: a hundred
+    // thousand holders are not gone through for that.
     public bool Equals(Pool? other) =>
-        other is not null
+        ReferenceEquals(this, other)
+        || other is not null
         && Outcomes == other.Outcomes && FeePpm == other.FeePpm && Reserves == other.Reserves && Locked == other.Locked
         && LpSupply == other.LpSupply && FeesCollected == other.FeesCollected && FeesClaimed == other.FeesClaimed
         && Opener == other.Opener && Seed == other.Seed && Deepest == other.Deepest

@@ -51,7 +51,7 @@ public sealed record MarketTotal(string MarketId, string Phase, string Paid, str
 public sealed record PositionsResponse(
     IReadOnlyList<PositionItem> Items, IReadOnlyList<LiquidityItem> Liquidity, IReadOnlyList<MarketTotal> Markets, long Position);
 
-/// <param name="Scopes">Any of <c>read</c>, <c>trade</c>.</param>
+/// <param name="Scopes">Any of <c>read</c>, <c>trade</c>, <c>withdraw</c>.</param>
 public sealed record IssueKeyRequest(IReadOnlyList<string>? Scopes);
 
 /// <param name="KeyId">Names the key, for revoking it.</param>

@@ -7,7 +7,7 @@ namespace Mbp.Host.Accounts;
 
 internal static class AccountEndpoints
 {
-    private static readonly string[] KnownScopes = ["read", "trade"];
+    private static readonly string[] KnownScopes = ["read", "trade", "withdraw"];
 
     public static void Map(RouteGroupBuilder v2)
     {
@@ -71,9 +71,9 @@ internal static class AccountEndpoints
     {
         var fields = new Fields();
         var account = fields.Account("id", id);
-        if (request.Scopes is not { Count: > 0 and <= 2 } scopes || scopes.Any(s => !KnownScopes.Contains(s)) || scopes.Distinct().Count() != scopes.Count)
+        if (request.Scopes is not { Count: > 0 and <= 3 } scopes || scopes.Any(s => !KnownScopes.Contains(s)) || scopes.Distinct().Count() != scopes.Count)
         {
-            fields.Fail("scopes", "Is a list of 'read' and/or 'trade'.");
+            fields.Fail("scopes", "Is a list of 'read', 'trade' and/or 'withdraw'.");
         }
 
         if (http.Request.Headers.ContainsKey(Commands.KeyHeader))
@@ -87,7 +87,7 @@ internal static class AccountEndpoints
         }
 
         var (keyId, key) = ($"k_{Guid.CreateVersion7():N}", ApiKey.Create("mbp_acc"));
-        var command = On(account, at => new IssueApiKey(keyId, ApiKey.HashOf(key), [.. request.Scopes!.Select(s => s == "trade" ? ApiScope.Trade : ApiScope.Read)], at));
+        var command = On(account, at => new IssueApiKey(keyId, ApiKey.HashOf(key), [.. request.Scopes!.Select(s => s switch { "trade" => ApiScope.Trade, "withdraw" => ApiScope.Withdraw, _ => ApiScope.Read })], at));
         var outcome = await commands.SendAsync(http, command, request, cancellationToken);
         if (outcome.Rejection is { } rejection)
         {

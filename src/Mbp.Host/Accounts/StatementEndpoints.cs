@@ -10,11 +10,11 @@ namespace Mbp.Host.Accounts;
 /// <summary>A movement of an account's credits.</summary>
 /// <param name="Position">Its place in the ledger.</param>
 /// <param name="At">Ledger time.</param>
-/// <param name="Kind"><c>grant</c>, <c>trade</c>, <c>liquidity</c> or <c>payout</c>.</param>
+/// <param name="Kind"><c>grant</c>, <c>trade</c>, <c>liquidity</c>, <c>payout</c> (of a market), <c>moderation</c>, <c>bond</c>, <c>withdrawal</c> or <c>withdrawal_return</c>.</param>
 /// <param name="Amount">CE$; negative where credits left the account.</param>
 /// <param name="Balance">The balance after it.</param>
 /// <param name="MarketId">The market that they went to or came from.</param>
-/// <param name="Reference">The trade, or the reason of a grant.</param>
+/// <param name="Reference">The trade, the reason of a grant, or the withdrawal.</param>
 public sealed record StatementLine(long Position, string At, string Kind, string Amount, string Balance, string? MarketId, string Reference);
 
 /// <summary>The lines of an account add up to its balance, and those of a page to the difference of its two balances.</summary>

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
 using Mbp.Domain.Pricing;
-using Mbp.Domain.Settlement;
 using Mbp.Domain.Units;
 using Mbp.Host.Platform;
 using Mbp.Host.Pricing;

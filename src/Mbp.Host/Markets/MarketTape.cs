@@ -137,6 +137,9 @@ public sealed class MarketTape
         MarketVoided e => ("voided", e.Reason),
         SettlementPlanned => ("settling", null),
         MarketSettled => ("settled", null),
+        SettlementCorrectionProposed e => ("correction_proposed", $"{e.Value}: {e.Reason}"),
+        SettlementCorrected e => ("correcting", e.Value),
+        SettlementCorrectionDone => ("corrected", null),
         _ => null,
     };
 }

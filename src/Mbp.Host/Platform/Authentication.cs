@@ -47,6 +47,10 @@ internal static class Authentication
     public static ProblemHttpResult? WhyNotSee(this Principal principal, string account) =>
         principal.IsOperator || principal.Account!.Value.Value == account ? null : Forbidden("auth.not_your_account", "This key reaches its own account only.");
 
+    /// <summary>Null if the principal may take credits out of the account.</summary>
+    public static ProblemHttpResult? WhyNotWithdraw(this Principal principal, string account) =>
+        principal.WhyNotSee(account) ?? (principal.IsOperator || principal.CanWithdraw ? null : Forbidden("auth.scope", "This key may not withdraw: its scopes lack 'withdraw'."));
+
     private static ProblemHttpResult Forbidden(string code, string detail) => Problems.Make(403, code, detail);
 
     private sealed class KeyNeeded
@@ -105,7 +109,7 @@ internal static class Authentication
 
         // Asked of a view that is not at the head yet, a revoked key would be in force and a new one unknown.
         private Principal? Owner(string hash) => live.Present.KeysByHash.GetValueOrDefault(hash) is { } key
-            ? new Principal(key.Account.Value, key.Account, key.Scopes.Contains(ApiScope.Trade)) { KeyHash = hash }
+            ? new Principal(key.Account.Value, key.Account, key.Scopes.Contains(ApiScope.Trade)) { KeyHash = hash, CanWithdraw = key.Scopes.Contains(ApiScope.Withdraw) }
             : null;
     }
 }

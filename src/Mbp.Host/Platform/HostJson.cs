@@ -8,6 +8,7 @@ using Mbp.Host.Audit;
 using Mbp.Host.Custody;
 using Mbp.Host.Governance;
 using Mbp.Host.Markets;
+using Mbp.Host.Payments;
 using Mbp.Host.Pricing;
 using Mbp.Host.Projections;
 using Mbp.Host.Resolution;
@@ -71,6 +72,8 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(QuoteResponse))]
 [JsonSerializable(typeof(ReasonRequest))]
 [JsonSerializable(typeof(ReasonedRequest))]
+[JsonSerializable(typeof(ReconcileRequest))]
+[JsonSerializable(typeof(ReconciliationResponse))]
 [JsonSerializable(typeof(OracleResponse))]
 [JsonSerializable(typeof(ReportRequest))]
 [JsonSerializable(typeof(ReportResponse))]
@@ -98,6 +101,10 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(TruthResponse))]
 [JsonSerializable(typeof(TwapResponse))]
 [JsonSerializable(typeof(TwapSeriesResponse))]
+[JsonSerializable(typeof(WithdrawalListResponse))]
+[JsonSerializable(typeof(WithdrawalRequest))]
+[JsonSerializable(typeof(WithdrawalRequestedResponse))]
+[JsonSerializable(typeof(WithdrawalResponse))]
 internal sealed partial class HostJson : JsonSerializerContext
 {
     /// <summary>For what the host writes outside of answers.</summary>

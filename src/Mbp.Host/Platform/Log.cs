@@ -49,4 +49,7 @@ internal static partial class Log
 
     [LoggerMessage(8, LogLevel.Warning, "The command {Subject} of a worker was refused: {Code}")]
     public static partial void WorkerRefused(ILogger logger, string subject, string code);
+
+    [LoggerMessage(17, LogLevel.Warning, "The endpoint of {Market} gave no answer ({Url}): {Why}")]
+    public static partial void EndpointSilent(ILogger logger, string market, string url, string why);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Mbp.Host.Anchoring;
+using Mbp.Host.Payments;
 using Mbp.Host.Subscriptions;
 using Mbp.Ledger.Postgres.Log;
 using Mbp.Ledger.Postgres.Reading;
@@ -63,7 +64,7 @@ internal static class OperationsEndpoints
         app.MapGet("/metrics", (PrometheusPage page) => TypedResults.Text(page.Render(), "text/plain; version=0.0.4; charset=utf-8")).ExcludeFromDescription();
     }
 
-    private static JsonHttpResult<HealthResponse> Ready(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, LogKeeper log, LedgerSeeder templates, MbpOptions options)
+    private static JsonHttpResult<HealthResponse> Ready(LedgerWriter writer, LiveLedger live, ProjectionDaemon projections, LogKeeper log, LedgerSeeder templates, Payouts payouts, MbpOptions options)
     {
         var components = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -87,6 +88,7 @@ internal static class OperationsEndpoints
             _ => "standing by",
         };
 
+        components["payouts"] = payouts.Rail.Name;
         // A standby is ready too: it serves reads, and says who takes commands.
         var ready = (writer.IsWriter || writer.OtherHolder is not null) && live.Fault is null && live.CaughtUp.IsCompleted && stopped.Count == 0 && log.State.Fault is null && templates.Done.IsCompleted;
         return TypedResults.Json(new HealthResponse(ready, components), statusCode: ready ? 200 : 503);
@@ -123,6 +125,11 @@ internal static class OperationsEndpoints
 
         warnings.AddRange(projections.Statuses.Where(projection => projection.Fault is not null).Select(projection => $"The projection '{projection.Name}' {Stopped(projection)}"));
         warnings.AddRange(subscriptions.Warnings);
+        if (view.Payouts.Open.Count(one => one.Value.NeedsPeople) is > 0 and var stuck)
+        {
+            warnings.Add($"{stuck} withdrawals need people: the rail does not say what became of them, or tells something else than the ledger (docs/runbooks/payouts.md).");
+        }
+
         var state = log.State;
         if (state.Fault is { } halt)
         {

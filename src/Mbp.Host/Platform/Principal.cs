@@ -12,6 +12,9 @@ public sealed record Principal(string Id, AccountId? Account, bool CanTrade)
 {
     public bool IsOperator => Account is null;
 
+    /// <summary>May take credits out of the account. Operators may for every account.</summary>
+    public bool CanWithdraw { get; init; }
+
     /// <summary>The hash of an owner's key; null for an operator, whose keys last as long as the process.</summary>
     public string? KeyHash { get; init; }
 

@@ -6,6 +6,7 @@ using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Governance.Slo;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution.Oracle;
+using Mbp.Host.Payments;
 using Mbp.Ledger;
 using Mbp.Ledger.Json;
 using NodaTime;
@@ -118,12 +119,15 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
         ImmutableList<Template> Templates,
         ImmutableList<KeyValuePair<string, RulesetLibrary>> Rulesets,
         SloPolicy Slo,
-        ImmutableList<KeyValuePair<string, OracleFeed>> Oracles)
+        ImmutableList<KeyValuePair<string, OracleFeed>> Oracles,
+        string OnTheWayUnits,
+        string PaidOutUnits,
+        ImmutableList<KeyValuePair<string, OpenPayout>> Payouts)
     {
         public static Saved Of(LedgerView view) => new(
             ViewCheckpoint.Build, view.Position, view.At, view.GrantedUnits.ToString(null, null),
             [.. view.Markets], view.MarketsInOrder, [.. view.Accounts.Select(a => KeyValuePair.Create(a.Key.Value, a.Value))], [.. view.KeysByHash], [.. view.Templates.Values], [.. view.Rulesets],
-            view.Slo, [.. view.Oracles]);
+            view.Slo, [.. view.Oracles], view.Payouts.OnTheWayUnits.ToString(null, null), view.Payouts.PaidOutUnits.ToString(null, null), [.. view.Payouts.Open]);
 
         public LedgerView ToView()
         {
@@ -141,6 +145,7 @@ internal sealed class ViewCheckpoint(MbpOptions options, IEventStore store, ILog
             {
                 Slo = Slo,
                 Oracles = empty.Oracles.AddRange(Oracles),
+                Payouts = PayoutView.Of(Int128.Parse(OnTheWayUnits, null), Int128.Parse(PaidOutUnits, null), Payouts),
             };
         }
     }

@@ -13,6 +13,7 @@ using Mbp.Domain.Settlement;
 using Mbp.Domain.Trading;
 using Mbp.Domain.Units;
 using Mbp.Host.Markets;
+using Mbp.Host.Payments;
 using Mbp.Ledger;
 using NodaTime;
 
@@ -96,7 +97,7 @@ public sealed record MarketView(
     [JsonIgnore]
     public Instant? DueAt => (Market, Resolution, Settlement) switch
     {
-        (_, _, MarketSettlement.Settled) => null,
+        (_, _, MarketSettlement.Settled settled) => settled.Posting is null ? null : Instant.MinValue,
         (_, { IsFinal: true }, _) => Instant.MinValue,
         (Domain.Markets.Market.Open or Domain.Markets.Market.Halted, _, _) => Terms!.ClosesAt,
         (Domain.Markets.Market.Closed closed, _, _) => ResolutionDeadlines.NextAt(closed, Resolution),
@@ -172,7 +173,8 @@ public sealed record LedgerView(
         0,
         Instant.MinValue,
         0,
-        ImmutableDictionary.Create<string, MarketView>(StringComparer.Ordinal),
+        // A value that is put in is new: comparing it with the one before, pool and all, would be most of the cost of an event.
+        ImmutableDictionary.Create<string, MarketView>(StringComparer.Ordinal, ReferenceEqualityComparer.Instance),
         [],
         ImmutableDictionary<AccountId, AccountView>.Empty,
         ImmutableDictionary.Create<string, IssuedKey>(StringComparer.Ordinal),
@@ -187,6 +189,9 @@ public sealed record LedgerView(
 
     /// <summary>The feeds of rule sets' sources, by the rule set.</summary>
     public ImmutableSortedDictionary<string, OracleFeed> Oracles { get; init; } = ImmutableSortedDictionary.Create<string, OracleFeed>(StringComparer.Ordinal);
+
+    /// <summary>Credits on their way out.</summary>
+    public PayoutView Payouts { get; init; } = PayoutView.Empty;
 
     /// <summary>The position of the last erasure that was announced since this process began; 0 = none.</summary>
     public long LastErasure { get; init; }
@@ -208,7 +213,7 @@ public sealed record LedgerView(
         ArgumentNullException.ThrowIfNull(events);
         var (markets, accounts, keys, templates, rulesets, due, order) = (
             Markets.ToBuilder(), Accounts.ToBuilder(), KeysByHash.ToBuilder(), Templates.ToBuilder(), Rulesets.ToBuilder(), Due.ToBuilder(), MarketsInOrder);
-        var (position, at, granted, lastErasure, slo, oracles) = (Position, At, GrantedUnits, LastErasure, Slo, Oracles);
+        var (position, at, granted, lastErasure, slo, oracles, payouts) = (Position, At, GrantedUnits, LastErasure, Slo, Oracles, Payouts);
         foreach (var recorded in events)
         {
             // A position may be missing where somebody else appended (a rolled back foreign transaction uses a number up); none may come back.
@@ -232,6 +237,9 @@ public sealed record LedgerView(
                 case "ruleset":
                     rulesets[recorded.Stream.Key] = RulesetLibrary.Fold.Apply(rulesets.GetValueOrDefault(recorded.Stream.Key) ?? RulesetLibrary.Fold.Initial, recorded.Data);
                     break;
+                case "withdrawal":
+                    payouts = payouts.Apply(recorded);
+                    break;
                 case "watcher":
                     slo = SloPolicy.Fold.Apply(slo, recorded.Data);
                     break;
@@ -250,6 +258,7 @@ public sealed record LedgerView(
             LastErasure = lastErasure,
             Slo = slo,
             Oracles = oracles,
+            Payouts = payouts,
         };
 
         void ApplyToMarket(Recorded recorded)

@@ -1,5 +1,6 @@
 using Mbp.Host.Anchoring;
 using Mbp.Host.Markets;
+using Mbp.Host.Settlement;
 
 namespace Mbp.Host.Resolution;
 
@@ -60,15 +61,16 @@ public sealed record ProposalItem(string Value, string EvidenceUri, string By, s
 
 /// <param name="Locked">CE$ held against complete sets at the end.</param>
 /// <param name="Fees">Unclaimed fees at the end.</param>
-/// <param name="Paid">Paid so far.</param>
+/// <param name="Paid">Paid so far, less what a correction took back.</param>
 /// <param name="Total">To be paid in all.</param>
 /// <param name="Payouts">Accounts to be paid.</param>
 /// <param name="Done">Accounts paid so far; absent once all are.</param>
 /// <param name="Dust">What rounding leaves of <c>locked</c>.</param>
 /// <param name="FeeDust">What rounding leaves of <c>fees</c>.</param>
 /// <param name="Root">The plan's RFC 6962 root.</param>
+/// <param name="Correction">The last correction of the settlement; absent where there is none.</param>
 public sealed record SettlementItem(
-    string Locked, string Fees, string Paid, string? Total, int? Payouts, int? Done, string Dust, string FeeDust, string? Root);
+    string Locked, string Fees, string Paid, string? Total, int? Payouts, int? Done, string Dust, string FeeDust, string? Root, CorrectionItem? Correction = null);
 
 /// <param name="Value">The fact.</param>
 /// <param name="EvidenceUri">What backs it.</param>

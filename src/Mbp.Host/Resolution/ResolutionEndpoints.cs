@@ -5,6 +5,7 @@ using Mbp.Domain.Settlement;
 using Mbp.Host.Markets;
 using Mbp.Domain.Units;
 using Mbp.Host.Platform;
+using Mbp.Host.Settlement;
 using Mbp.Ledger;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -177,8 +178,9 @@ internal static class ResolutionEndpoints
     {
         MarketSettlement.Paying { Plan: var p } paying => new SettlementItem(
             p.Locked.ToString(), p.Fees.ToString(), paying.Paid.ToString(), p.Total.ToString(), p.Payouts, paying.Done, p.Dust.ToString(), p.FeeDust.ToString(), p.Root),
-        MarketSettlement.Settled { Result: var r } => new SettlementItem(
-            r.Locked.ToString(), r.Fees.ToString(), r.Paid.ToString(), null, null, null, r.Dust.ToString(), r.FeeDust.ToString(), null),
+        MarketSettlement.Settled { Result: var r } settled => new SettlementItem(
+            r.Locked.ToString(), r.Fees.ToString(), settled.Paid.ToString(), null, null, null, settled.Dust.ToString(), settled.FeeDust.ToString(), null,
+            CorrectionEndpoints.Show(settled)),
         _ => null,
     };
 }

@@ -1,3 +1,4 @@
+using Mbp.Host.Payments;
 using Mbp.Ledger.Reacting;
 
 namespace Mbp.Host.Subscriptions;
@@ -6,7 +7,7 @@ namespace Mbp.Host.Subscriptions;
 public sealed record SubscriptionSet
 {
     /// <summary>The product's.</summary>
-    public static SubscriptionSet Product { get; } = new() { Reactions = Subscriptions.Reactions.All, Rules = OutboxRules.All };
+    public static SubscriptionSet Product { get; } = new() { Reactions = Subscriptions.Reactions.All, Rules = OutboxRules.All, Destinations = PayoutOutbox.Destinations };
 
     public IReadOnlyList<Reaction> Reactions { get; init; } = [];
 

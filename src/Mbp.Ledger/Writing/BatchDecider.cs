@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Mbp.Ledger.Json;
 using NodaTime;
@@ -16,6 +17,7 @@ internal sealed class BatchDecider(
     private const int KeptHeaders = 10_000;
 
     private readonly Dictionary<(string Actor, string? PolicyHash), byte[]> _headers = [];
+    private readonly Dictionary<StreamId, int> _places = [];
     private Instant _lastAt = Instant.MinValue;
 
     /// <summary>Ledger time never goes back, whatever the clock does: not below what is in the ledger already.</summary>
@@ -129,7 +131,26 @@ internal sealed class BatchDecider(
             }
         }
 
-        return missing is null ? FrozenDictionary<StateRef, Exception>.Empty : await states.LoadAsync(missing, head, lost);
+        HashSet<StreamId>? unknown = null;
+        for (var i = 0; i < reach; i++)
+        {
+            var appends = taken[i].Operation.Appends;
+            for (var a = 0; a < appends.Count; a++)
+            {
+                if (!states.Knows(appends[a]))
+                {
+                    (unknown ??= []).Add(appends[a]);
+                }
+            }
+        }
+
+        var unreadable = missing is null ? FrozenDictionary<StateRef, Exception>.Empty : await states.LoadAsync(missing, head, lost);
+        if (unknown is not null)
+        {
+            await states.LoadVersionsAsync(unknown, lost);
+        }
+
+        return unreadable;
     }
 
     private void Decide(Submission submission, PendingBatch pending)
@@ -148,11 +169,12 @@ internal sealed class BatchDecider(
             var headers = HeadersOf(context.Actor, decision.PolicyHash);
             var events = decision.Events;
             var created = new NewEvent[events.Length];
+            _places.Clear();
             for (var i = 0; i < created.Length; i++)
             {
                 var (stream, body) = events[i];
                 created[i] = new NewEvent(
-                    Guid.CreateVersion7(), stream, states.VersionOf(stream) + PlaceInStream(events.AsSpan()[..i], stream), catalog.Encode(body), at,
+                    Guid.CreateVersion7(), stream, states.VersionOf(stream) + NextPlaceIn(stream), catalog.Encode(body), at,
                     context.CorrelationId, causation, headers);
                 // Found only at the commit, it would take the whole batch with it.
                 BatchRules.CheckEvent(created[i], i);
@@ -170,16 +192,8 @@ internal sealed class BatchDecider(
         }
     }
 
-    private static int PlaceInStream(ReadOnlySpan<StreamEvent> before, StreamId stream)
-    {
-        var place = 1;
-        foreach (var earlier in before)
-        {
-            place += earlier.Stream == stream ? 1 : 0;
-        }
-
-        return place;
-    }
+    /// <summary>1 for the command's first event of a stream, and so on.</summary>
+    private int NextPlaceIn(StreamId stream) => ++CollectionsMarshal.GetValueRefOrAddDefault(_places, stream, out _);
 
     private byte[] HeadersOf(string actor, string? policyHash)
     {

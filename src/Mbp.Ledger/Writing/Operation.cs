@@ -3,7 +3,8 @@ using NodaTime;
 namespace Mbp.Ledger.Writing;
 
 /// <summary>
-/// A command as the writer sees it: the states that it reads and the decision over them. It may write only to streams that it reads.
+/// A command as the writer sees it: the states that it reads and the decision over them. It may write only to streams that it reads, or that it
+/// says it appends to.
 /// The decision is called with the ledger time, possibly more than once (after a lost commit), and must be pure.
 /// </summary>
 public sealed class Operation
@@ -17,6 +18,12 @@ public sealed class Operation
     }
 
     public IReadOnlyList<StateRef> Reads { get; }
+
+    /// <summary>
+    /// Streams that it writes to without looking at what is in them. Only their versions are needed, which come all in one question: for a command
+    /// that writes to hundreds of streams, folding each would be most of its cost, and without end for streams with a long history.
+    /// </summary>
+    public IReadOnlyList<StreamId> Appends { get; private init; } = [];
 
     public static Operation On<T>(StateRef<T> a, Func<Instant, T, Decision<StreamEvent>> decide)
         where T : class =>
@@ -36,6 +43,10 @@ public sealed class Operation
 
     /// <summary>Reads any number of states; <paramref name="decide"/> asks for each by its reference.</summary>
     public static Operation On(IReadOnlyList<StateRef> reads, Func<IStates, Instant, Decision<StreamEvent>> decide) => new(reads, decide);
+
+    /// <summary>Reads any number of states, and writes to streams beside them that it does not read.</summary>
+    public static Operation On(IReadOnlyList<StateRef> reads, IReadOnlyList<StreamId> appends, Func<IStates, Instant, Decision<StreamEvent>> decide) =>
+        new(reads, decide) { Appends = appends };
 
     /// <summary>A decider over its one stream. The command is made at the ledger's time.</summary>
     public static Operation On<TCommand, TEvent, TState>(

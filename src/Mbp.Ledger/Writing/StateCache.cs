@@ -14,7 +14,7 @@ internal class StateCache(IEventStore store, EventCatalog catalog, int capacity)
     private const int ParallelLoads = 8;
 
     private readonly Dictionary<StreamId, Entry> _entries = [];
-    private readonly List<(Entry Entry, int Fold, object State)> _moved = [];
+    private readonly List<Entry> _moved = [];
     private long _batch;
     private long _committed;
     private readonly LinkedList<Entry> _byUse = [];
@@ -113,72 +113,69 @@ internal class StateCache(IEventStore store, EventCatalog catalog, int capacity)
             ? entry.Version
             : throw new InvalidOperationException($"An operation wrote to {stream} without reading it.");
 
+    /// <summary>Whether the stream's version is in memory.</summary>
+    public bool Knows(StreamId stream) => _entries.ContainsKey(stream);
+
+    /// <summary>
+    /// Reads the versions of streams of which no state is asked for. They are the first to be forgotten: a payout to a hundred thousand accounts must
+    /// not push out what trades work with. An event that somebody else appended is found by the commit, which expects these versions.
+    /// </summary>
+    public async Task LoadVersionsAsync(IReadOnlyCollection<StreamId> unknown, CancellationToken cancellationToken)
+    {
+        var found = await store.FindVersionsAsync(unknown, cancellationToken);
+        foreach (var stream in unknown)
+        {
+            // A state of it may have been read meanwhile.
+            if (!_entries.ContainsKey(stream))
+            {
+                var entry = new Entry(stream, found.GetValueOrDefault(stream));
+                _entries.Add(stream, entry);
+                _byUse.AddLast(entry.Node);
+            }
+        }
+    }
+
     /// <summary>Applies a command's events to every state that follows their streams: all of them, or (when one does not fold) none.</summary>
     /// <returns>The folds that are due for a snapshot.</returns>
     public IReadOnlyList<DueSnapshot> Apply(ImmutableArray<StreamEvent> events)
     {
         // A state moves only after every event of the command folded, so a fold that throws leaves no half command behind.
         _moved.Clear();
-        for (var i = 0; i < events.Length; i++)
+        try
         {
-            if (IsFirstOfItsStream(events, i))
+            foreach (var (stream, @event) in events)
             {
-                Fold(events, i);
+                var entry = _entries[stream];
+                if (entry.Begin())
+                {
+                    _moved.Add(entry);
+                }
+
+                entry.Fold(@event);
             }
         }
-
-        foreach (var (entry, fold, state) in _moved)
+        catch
         {
-            entry.States[fold] = (entry.States[fold].Fold, state);
+            _moved.ForEach(entry => entry.End(_batch, takeOver: false));
+            throw;
         }
 
         List<DueSnapshot>? due = null;
-        foreach (var (stream, _) in events)
+        foreach (var entry in _moved)
         {
-            var entry = _entries[stream];
-            entry.Batch = _batch;
-            entry.Version++;
-        }
-
-        foreach (var (entry, fold, state) in _moved)
-        {
-            var kind = entry.States[fold].Fold;
-            if (kind.SnapshotEvery > 0 && entry.Version / kind.SnapshotEvery != entry.SnapshotAt[fold])
+            entry.End(_batch, takeOver: true);
+            for (var i = 0; i < entry.States.Count; i++)
             {
-                entry.SnapshotAt[fold] = entry.Version / kind.SnapshotEvery;
-                (due ??= []).Add(new DueSnapshot(entry.Stream, kind, entry.Version, state));
+                var (kind, state) = entry.States[i];
+                if (kind.SnapshotEvery > 0 && entry.Version / kind.SnapshotEvery != entry.SnapshotAt[i])
+                {
+                    entry.SnapshotAt[i] = entry.Version / kind.SnapshotEvery;
+                    (due ??= []).Add(new DueSnapshot(entry.Stream, kind, entry.Version, state));
+                }
             }
         }
 
         return due ?? (IReadOnlyList<DueSnapshot>)[];
-    }
-
-    private void Fold(ImmutableArray<StreamEvent> events, int first)
-    {
-        var entry = _entries[events[first].Stream];
-        for (var i = 0; i < entry.States.Count; i++)
-        {
-            var (fold, state) = entry.States[i];
-            for (var e = first; e < events.Length; e++)
-            {
-                state = events[e].Stream == entry.Stream ? fold.Apply(state, events[e].Event) : state;
-            }
-
-            _moved.Add((entry, i, state));
-        }
-    }
-
-    private static bool IsFirstOfItsStream(ImmutableArray<StreamEvent> events, int index)
-    {
-        for (var i = 0; i < index; i++)
-        {
-            if (events[i].Stream == events[index].Stream)
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 
     /// <summary>Forgets the least recently used streams above the bound. A stream with events that are not durable yet stays.</summary>
@@ -241,6 +238,9 @@ internal class StateCache(IEventStore store, EventCatalog catalog, int capacity)
 
     private sealed class Entry
     {
+        private readonly List<object> _next = new(2);
+        private int _taken;
+
         public Entry(StreamId stream, long version)
         {
             Stream = stream;
@@ -250,7 +250,7 @@ internal class StateCache(IEventStore store, EventCatalog catalog, int capacity)
 
         public StreamId Stream { get; }
 
-        public long Version { get; set; }
+        public long Version { get; private set; }
 
         public LinkedListNode<Entry> Node { get; }
 
@@ -260,7 +260,50 @@ internal class StateCache(IEventStore store, EventCatalog catalog, int capacity)
         public List<long> SnapshotAt { get; } = new(2);
 
         /// <summary>The batch that moved it last.</summary>
-        public long Batch { get; set; }
+        public long Batch { get; private set; }
+
+        /// <summary>Begins to take a command's events; false where an earlier event of the command did.</summary>
+        public bool Begin()
+        {
+            if (_taken > 0)
+            {
+                return false;
+            }
+
+            foreach (var (_, state) in States)
+            {
+                _next.Add(state);
+            }
+
+            return true;
+        }
+
+        public void Fold(object @event)
+        {
+            // Counted first: a fold that throws has begun, too.
+            _taken++;
+            for (var i = 0; i < States.Count; i++)
+            {
+                _next[i] = States[i].Fold.Apply(_next[i], @event);
+            }
+        }
+
+        /// <summary>Moves on to what the events made of the states, or stays.</summary>
+        public void End(long batch, bool takeOver)
+        {
+            if (takeOver)
+            {
+                for (var i = 0; i < States.Count; i++)
+                {
+                    States[i] = (States[i].Fold, _next[i]);
+                }
+
+                (Version, Batch) = (Version + _taken, batch);
+            }
+
+            _next.Clear();
+            _taken = 0;
+        }
 
         public object? Find(IFold fold)
         {

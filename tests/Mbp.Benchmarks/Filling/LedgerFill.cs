@@ -73,14 +73,35 @@ internal sealed class LedgerFill : IAsyncDisposable
     {
         // Each trade is two events; a small ledger has smaller cold markets.
         var coldTrades = (int)Math.Min(TradesOfColdMarket, events / 8);
+        await SetUpAsync(Warm.End).ConfigureAwait(false);
+        await EachAsync(coldTrades * Cold.Count, i => Trade(i, Cold)).ConfigureAwait(false);
+        await EachAsync((int)Math.Max(0, (events - Position) / 2), i => Trade(i, Warm)).ConfigureAwait(false);
+        return coldTrades;
+    }
+
+    /// <summary>What a new host seeds, the traders with their credits, and markets.</summary>
+    public async Task SetUpAsync(int markets)
+    {
         await EachAsync(TemplateCatalogue.BuiltIn.Count, i => Commands.Seed(TemplateCatalogue.BuiltIn[i])).ConfigureAwait(false);
         await EachAsync(BuiltInPolicies.All.Count, i => Commands.Seed(BuiltInPolicies.All[i])).ConfigureAwait(false);
         await EachAsync(Place.Accounts, i => Commands.OpenAccount(Place.Account(i))).ConfigureAwait(false);
         await EachAsync(Place.Accounts, i => Commands.Grant(Place.Account(i), Credits.FromUnits(Place.Funds * Decimal8.One), "benchmark")).ConfigureAwait(false);
-        await EachAsync(Warm.End, i => Commands.CreateMarket(Place.Market(i), $"Is benchmark market {i} fast?", Place.Opener(i), Credits.FromUnits(Place.Liquidity * Decimal8.One))).ConfigureAwait(false);
-        await EachAsync(coldTrades * Cold.Count, i => Trade(i, Cold)).ConfigureAwait(false);
-        await EachAsync((int)Math.Max(0, (events - Position) / 2), i => Trade(i, Warm)).ConfigureAwait(false);
-        return coldTrades;
+        await EachAsync(markets, i => Commands.CreateMarket(Place.Market(i), $"Is benchmark market {i} fast?", Place.Opener(i), Credits.FromUnits(Place.Liquidity * Decimal8.One))).ConfigureAwait(false);
+    }
+
+    /// <summary>One command, carried out and durable.</summary>
+    public async Task<CommandOutcome> SendAsync(Operation operation, string actor = "op-1")
+    {
+        var outcome = await _writer.SubmitAsync(operation, new CommandContext(actor, Guid.CreateVersion7().ToString("N")), CancellationToken.None).ConfigureAwait(false);
+        return outcome.Rejection is { } rejection ? throw new InvalidOperationException($"A command of the benchmark was refused: {rejection.Code}: {rejection.Message}") : outcome;
+    }
+
+    /// <summary>Another ledger of the same server.</summary>
+    public async Task<RoleConnections> AnotherAsync(string name)
+    {
+        var connections = await _postgres.CreateDatabaseAsync(name, CancellationToken.None).ConfigureAwait(false);
+        await Migrations.Ledger.RunAsync(connections.Owner, CancellationToken.None).ConfigureAwait(false);
+        return connections;
     }
 
     public async ValueTask DisposeAsync()
@@ -106,7 +127,8 @@ internal sealed class LedgerFill : IAsyncDisposable
 
     private static string OutcomeOf(int number) => (number % 3 == 0) == (number % 1_000 < 500) ? "NO" : "YES";
 
-    private Task EachAsync(int count, Func<int, Operation> operation) => System.Threading.Tasks.Parallel.ForEachAsync(
+    /// <summary>Carries out so many commands, many at a time.</summary>
+    public Task EachAsync(int count, Func<int, Operation> operation) => System.Threading.Tasks.Parallel.ForEachAsync(
         Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = Parallel },
         async (number, cancellationToken) =>
         {

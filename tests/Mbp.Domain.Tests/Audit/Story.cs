@@ -1,8 +1,10 @@
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Audit;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Markets.Halts;
+using Mbp.Domain.Payments;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
 using Mbp.Domain.Settlement;
@@ -36,16 +38,65 @@ internal sealed class Story
     public static IReadOnlyList<IReadOnlyList<Recorded>> Tell()
     {
         var story = new Story();
-        story.Open();
+        story.Play();
+        story.Withdraw();
+        return story._commands;
+    }
+
+    /// <summary>
+    /// The same, and then the first market's settlement is corrected: the account that owes the most has lost nearly all to a clawback, so insurance carries its debt; and
+    /// then corrected back, which pays insurance first.
+    /// </summary>
+    public static IReadOnlyList<IReadOnlyList<Recorded>> TellCorrected()
+    {
+        var story = new Story();
+        story.Play();
+        var market = story._states.Market(Rain);
+        var plan = CorrectionPlan.From(
+            market.Pool, new PayoutVector(SettlementDecider.FinalVector(market.Resolution)!.Value), PayoutVector.Winner(1, 2));
+        var debtor = plan.Lines.Where(line => line.GivesBack).MaxBy(line => line.Difference).Account;
+        story.ClawBack(debtor, ((Account.Open)story._states.Account(debtor)).Balance - Ce(1));
+        story.Correct(Rain, "NO");
+        story.Correct(Rain, "YES");
+        return story._commands;
+    }
+
+    private void Play()
+    {
+        Open();
         for (var i = 0; i < 60; i++)
         {
-            story.Wait(i % 5 == 0 ? Duration.FromHours(4) : Duration.FromSeconds(20));
-            story.Trade(i);
+            Wait(i % 5 == 0 ? Duration.FromHours(4) : Duration.FromSeconds(20));
+            Trade(i);
         }
 
-        story.End(Rain, "YES");
-        story.End(Snow, "INVALID");
-        return story._commands;
+        End(Rain, "YES");
+        End(Snow, "INVALID");
+    }
+
+    private void ClawBack(AccountId account, Credits amount)
+    {
+        Decide(new Moderate(Snow, new Measure(ModerationKind.Clawback, account, amount, "urn:case"), "odd", "op-1", _now), "op-1");
+        Decide(new ApproveModeration(Snow, 1, "op-2", _now), "op-2");
+
+        void Decide(ModerationCommand command, string actor) => Write(
+            ModerationDecider.Decide(command, _states.Market(Snow).Moderation, _states.Market(Snow).Market, account, _states.Account(account), _states.Account(AccountId.Insurance)), actor);
+    }
+
+    private void Correct(MarketId id, string value)
+    {
+        Wait(Duration.FromHours(1));
+        var market = _states.Market(id);
+        Write(CorrectionDecider.Propose(
+            new ProposeCorrection(id, value, "urn:gauge2", "the gauge was broken", "op-1", _now), market.Market, market.Resolution, market.Settlement, market.Pool).On(id.Resolution));
+        var plan = _states.CorrectionOf(id);
+        var shortfall = plan.ShortfallBy(account => ((Account.Open)_states.Account(account)).Balance);
+        Write(CorrectionDecider.Approve(
+            new ApproveCorrection(id, plan, shortfall, "op-2", _now), market.Resolution, market.Settlement, market.Pool, _states.Account(AccountId.Insurance)).On(id.Resolution), "op-2");
+        while (market.Settlement is MarketSettlement.Settled { Posting: { } posting })
+        {
+            Write(CorrectionDecider.Post(new PostCorrections(id, plan, posting.Posted, Most: 2, _now), market.Settlement, _states.Account, _states.Account(AccountId.Insurance)), "worker:market-clock");
+        }
     }
 
     private void Open()
@@ -111,12 +162,44 @@ internal sealed class Story
         }
 
         var market = _states.Market(id);
-        Write(SettlementDecider.Plan(new PlanSettlement(id, _now), market.Resolution, market.Settlement, market.Pool).On(id.Resolution));
-        while (_states.Market(id).Settlement is MarketSettlement.Paying)
+        Write(SettlementDecider.Plan(new PlanSettlement(id, null, _now), market.Resolution, market.Settlement, market.Pool).On(id.Resolution));
+        while (_states.Market(id).Settlement is MarketSettlement.Paying paying)
         {
-            Write(SettlementDecider.Pay(new PayNext(id, _states.PlanOf(id), Most: 2, _now), _states.Market(id).Settlement));
+            Write(SettlementDecider.Pay(new PayNext(id, _states.PlanOf(id), paying.Done, Most: 2, _now), paying));
         }
     }
+
+    /// <summary>One of each end: paid after a silence, refused, given up, and two that came back.</summary>
+    private void Withdraw()
+    {
+        var paid = new RailAnswer.Settled("E1", Ce(10), _now);
+        var back = new RailAnswer.Reversed("E1", Ce(10), "returned", _now, _now);
+        Pay("paid", new RailAnswer.Silence(), paid);
+        Pay("late", new RailAnswer.Pending(), new RailAnswer.Unavailable(), paid);
+        Pay("refused", new RailAnswer.Rejected("payee_unknown"));
+        Pay("differs", new RailAnswer.Settled("E1", Ce(9), _now), paid);
+        Pay("given-up", [.. Enumerable.Repeat<RailAnswer>(new RailAnswer.Unavailable(), WithdrawalDecider.MaxSends), new RailAnswer.NotFound()]);
+        Pay("back-at-once", back);
+        Pay("back-later", paid);
+        Answer("back-later", attempt: null, back);
+        Pay("open", new RailAnswer.NotFound());
+    }
+
+    private void Pay(string id, params IReadOnlyList<RailAnswer> answers)
+    {
+        Withdraw(id, new RequestWithdrawal(new WithdrawalId(id), Ana, Ce(10), new PayeeId("payee"), _now));
+        for (var attempt = 1; attempt <= answers.Count; attempt++)
+        {
+            Wait(Duration.FromMinutes(5));
+            Withdraw(id, new SubmitPayout(new WithdrawalId(id), Ana, attempt, _now + Duration.FromMinutes(2), _now));
+            Answer(id, attempt, answers[attempt - 1]);
+        }
+    }
+
+    private void Answer(string id, int? attempt, RailAnswer answer) =>
+        Withdraw(id, new RecordAnswer(new WithdrawalId(id), Ana, attempt, answer, _now + Duration.FromMinutes(1), _now));
+
+    private void Withdraw(string id, WithdrawalCommand command) => Write(WithdrawalDecider.Decide(command, _states.Withdrawal(id), _states.Account(Ana)));
 
     private void Resolve(ResolutionCommand command, string actor)
     {

@@ -137,18 +137,18 @@ public sealed class ResolutionDeciderTests
         var pool = Made(Create(probabilities: [Price.FromUnits(25_000_000), Price.FromUnits(75_000_000)])).Pool;
         var determined = new MarketResolution.Determined(Course.From(Noon), Determined);
         var final = new MarketResolution.Finished(Course.From(Noon), Determined, Noon);
-        GivenEvents.When(SettlementDecider.Plan(new PlanSettlement(Rain, Noon), determined, MarketSettlement.Initial, pool)).ThenRejected(SettlementDecider.NotFinal);
+        GivenEvents.When(SettlementDecider.Plan(new PlanSettlement(Rain, null, Noon), determined, MarketSettlement.Initial, pool)).ThenRejected(SettlementDecider.NotFinal);
         var plan = SettlementPlan.From(pool, new PayoutVector(Yes));
-        GivenEvents.When(SettlementDecider.Pay(new PayNext(Rain, plan, 10, Noon), MarketSettlement.Initial)).ThenRejected(SettlementDecider.NotPlanned);
+        GivenEvents.When(SettlementDecider.Pay(new PayNext(Rain, plan, 0, 10, Noon), MarketSettlement.Initial)).ThenRejected(SettlementDecider.NotPlanned);
 
-        var planned = (SettlementPlanned)SettlementDecider.Plan(new PlanSettlement(Rain, Noon), final, MarketSettlement.Initial, pool).Events[0];
+        var planned = (SettlementPlanned)SettlementDecider.Plan(new PlanSettlement(Rain, null, Noon), final, MarketSettlement.Initial, pool).Events[0];
         var paying = MarketSettlement.Evolve(MarketSettlement.Initial, planned);
-        GivenEvents.When(SettlementDecider.Plan(new PlanSettlement(Rain, Noon), final, paying, pool)).Then();
-        var paid = SettlementDecider.Pay(new PayNext(Rain, plan, 10, Noon), paying).Events.Select(e => e.Event).ToList();
+        GivenEvents.When(SettlementDecider.Plan(new PlanSettlement(Rain, null, Noon), final, paying, pool)).Then();
+        var paid = SettlementDecider.Pay(new PayNext(Rain, plan, 0, 10, Noon), paying).Events.Select(e => e.Event).ToList();
         var amount = ((AccountCredited)paid[0]).Amount;
         Assert.Equal(new MarketSettled(pool.Locked, pool.FeePool, amount, planned.Dust, planned.FeeDust, Noon), paid[^1]);
         Assert.Equal(pool.Locked + pool.FeePool, amount + planned.Dust + planned.FeeDust);
         var settled = paid.OfType<SettlementEvent>().Aggregate(paying, MarketSettlement.Evolve);
-        GivenEvents.When(SettlementDecider.Pay(new PayNext(Rain, plan, 10, Noon), settled)).Then();
+        GivenEvents.When(SettlementDecider.Pay(new PayNext(Rain, plan, 0, 10, Noon), settled)).Then();
     }
 }

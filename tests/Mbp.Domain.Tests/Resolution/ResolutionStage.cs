@@ -86,6 +86,13 @@ internal sealed class ResolutionStage
         return new ResolutionStage((Market.Closed)Market.Fold.Apply(market, new MarketClosed("done", pool.Prices, Noon)), pool, Noon);
     }
 
+    /// <summary>With a feed that other markets were reported by before.</summary>
+    public ResolutionStage After(OracleFeed feed)
+    {
+        Oracle = feed;
+        return this;
+    }
+
     public ResolutionStage Copy()
     {
         var copy = new ResolutionStage((Market.Closed)Market, _pool, Now)
@@ -145,7 +152,7 @@ internal sealed class ResolutionStage
         Now = until;
     }
 
-    public void Plan() => Take(SettlementDecider.Plan(new PlanSettlement(Rain, Now), Resolution, Settlement, _pool).On(Rain.Resolution));
+    public void Plan() => Take(SettlementDecider.Plan(new PlanSettlement(Rain, null, Now), Resolution, Settlement, _pool).On(Rain.Resolution));
 
     private Decision<StreamEvent> Take(Decision<StreamEvent> decision)
     {

@@ -134,6 +134,8 @@ public sealed class DecodedPagesTests
 
         public IAsyncEnumerable<StoredEvent> ReadStreamAsync(StreamId stream, long afterVersion, CancellationToken cancellationToken) => throw new NotSupportedException();
 
+        public Task<IReadOnlyDictionary<StreamId, long>> FindVersionsAsync(IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken) => throw new NotSupportedException();
+
         public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task<long> HeadAsync(CancellationToken cancellationToken) => throw new NotSupportedException();

@@ -107,6 +107,70 @@ public sealed class LedgerWriterTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Streams_that_are_only_written_to_are_not_read_and_their_versions_are_asked_for_once()
+    {
+        var away = new Away(_log);
+        var writer = await WriterAsync(store: away);
+        await Send(writer, Counter.Add("a", 1));
+        await Send(writer, Counter.Add("b", 5));
+        await Send(writer, Counter.Add("payer", 1));
+        away.Read.Clear();
+        var outcome = await Send(writer, Append("a", "b", "new", "a"));
+        Assert.Equal([2, 2, 1, 3], outcome.Events.Select(e => e.Stored.Version));
+        await Send(writer, Append("new", "other"));
+        // Those of a and b were in memory, and that of the third after the first time.
+        Assert.Equal([1, 1], away.Versions);
+        Assert.Empty(away.Read);
+        // A state that is in memory moved on with it; one that is not is read after the commit.
+        Assert.Equal(Counter.TooFar, (await Send(writer, Counter.Add("a", 998))).Rejection);
+        Assert.Equal(Counter.TooFar, (await Send(writer, Counter.Add("new", 999))).Rejection);
+        Assert.Equal(3, (await Send(writer, Counter.Add("new", 998))).Events[0].Stored.Version);
+        Assert.Empty(_troubles);
+    }
+
+    [Fact]
+    public async Task A_stream_that_was_written_to_unseen_is_read_after_its_commit()
+    {
+        var writer = await WriterAsync();
+        var answers = await BlockedAsync<CommandOutcome>(writer, () => [Send(writer, Append("x", "y")), Send(writer, Counter.Add("x", 1)), Send(writer, Append("x"))]);
+        Assert.Equal([1, 2, 3], answers.Select(answer => answer.Events[0].Stored.Version));
+        Assert.Empty(_troubles);
+    }
+
+    [Fact]
+    public async Task A_stream_that_was_written_to_unseen_and_that_somebody_else_moved_is_told_of()
+    {
+        var away = new Away(_log);
+        var writer = await WriterAsync(store: away);
+        await Send(writer, Append("x"));
+        away.Foreign = new Batch(Given.Event(Counter.Stream("x"), 2));
+        Assert.IsType<LedgerBusyException>(await ErrorAsync(Send(writer, Append("x"))));
+    }
+
+    [Fact]
+    public async Task Streams_that_are_only_written_to_push_nothing_out_of_the_memory()
+    {
+        var away = new Away(_log);
+        var writer = await WriterAsync(new WriterOptions { CachedStreams = 4 }, store: away);
+        await Send(writer, Counter.Add("payer", 1));
+        await Send(writer, Counter.Add("hot", 1));
+        for (var i = 0; i < 5; i++)
+        {
+            await Send(writer, Append([.. Enumerable.Range(0, 10).Select(n => $"s{i}-{n}")]));
+        }
+
+        away.Read.Clear();
+        await Send(writer, Counter.Add("hot", 1));
+        Assert.Empty(away.Read);
+        Assert.InRange(writer.CachedStreams, 1, 15);
+    }
+
+    // One more in each stream, whatever is in it.
+    private static Operation Append(params string[] names) => Operation.On(
+        [Counter.Fold.Of(Counter.Stream("payer"))], [.. names.Select(Counter.Stream).Distinct()],
+        (_, at) => new Decision<StreamEvent>([.. names.Select(name => Counter.Stream(name).With(new Counted(1, at)))]));
+
+    [Fact]
     public async Task A_key_that_is_being_committed_is_not_carried_out_twice()
     {
         var writer = await WriterAsync();
@@ -598,6 +662,9 @@ public sealed class LedgerWriterTests : IAsyncDisposable
 
         public ConcurrentQueue<long> ReadAfter { get; } = new();
 
+        /// <summary>Of how many streams the versions were asked for, question by question.</summary>
+        public ConcurrentQueue<int> Versions { get; } = new();
+
         /// <summary>Its leases do not hear that they are lost, and their end is reported as a failure.</summary>
         public bool IsDeaf { get; init; }
 
@@ -627,6 +694,12 @@ public sealed class LedgerWriterTests : IAsyncDisposable
             Read.Enqueue(stream.Value);
             ReadAfter.Enqueue(afterVersion);
             return _inner.ReadStreamAsync(stream, afterVersion, cancellationToken);
+        }
+
+        public Task<IReadOnlyDictionary<StreamId, long>> FindVersionsAsync(IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken)
+        {
+            Versions.Enqueue(streams.Count);
+            return _inner.FindVersionsAsync(streams, cancellationToken);
         }
 
         public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken cancellationToken) =>

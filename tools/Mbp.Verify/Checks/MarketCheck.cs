@@ -77,6 +77,14 @@ internal sealed class MarketCheck(Report report)
         Decide(scope, events, ExportPaths.MarketIndex);
     }
 
+    private void Corrected(MarketSettlement.Settled settled)
+    {
+        if (settled.Corrections is { Step: CorrectionStep.Done { Plan: var plan, Result: var done } } corrections)
+        {
+            report.Checked($"correction {corrections.Count} by {string.Join(" and ", plan.By)}: vector {string.Join(" ", plan.Vector)}, {plan.Accounts} accounts; back {done.Back} (insurance {done.Shortfall}), more {done.More}; paid {done.Paid} = locked {settled.Result.Locked} + fees {settled.Result.Fees} - dust {done.Dust} - {done.FeeDust}");
+        }
+    }
+
     private void Decide(MarketScope scope, IEnumerable<ExportedEvent> events, string name)
     {
         var replay = new Replay(report, partial: true);
@@ -100,6 +108,7 @@ internal sealed class MarketCheck(Report report)
             {
                 report.Checked($"market     {scope.Id}: {replay.Audit.Redecided} of {replay.Audit.Commands} commands decided again to the same events; versions of every stream without a gap");
                 report.Checked($"settlement vector {string.Join(" ", SettlementDecider.FinalVector(states.Resolution) ?? [])}, paid {settled.Result.Paid} = locked {settled.Result.Locked} + fees {settled.Result.Fees} - dust {settled.Result.Dust} - {settled.Result.FeeDust}");
+                Corrected(settled);
             }
         }
         else

@@ -19,6 +19,7 @@ namespace Mbp.Domain.Governance.Rulesets;
 /// <param name="Slo">What the platform's error budget has to do with it (C16).</param>
 /// <param name="Oracle">Whose signed reports decide a market that asks the oracle (C21).</param>
 /// <param name="Disputes">How a determined value is disputed, and who judges (C23).</param>
+/// <param name="Endpoints">Hosts that a market's value may be asked of, and their keys (C17).</param>
 public sealed record Ruleset(
     string Name,
     string Version,
@@ -31,7 +32,8 @@ public sealed record Ruleset(
     AbuseRules? Abuse,
     SloRules? Slo,
     OracleRules? Oracle = null,
-    DisputeRules? Disputes = null)
+    DisputeRules? Disputes = null,
+    EndpointRules? Endpoints = null)
 {
     /// <summary>The caps of a kind of market; null = none.</summary>
     public RiskCaps? CapsOf(MarketKind kind)
@@ -98,6 +100,14 @@ public sealed record FailoverRules(int FailedRounds, int GoodRounds, int DwellSe
 /// <param name="EquivocatedPpm">Lost by a source that said two things in one round.</param>
 /// <param name="FloorPpm">It does not fall below this.</param>
 public sealed record ReputationRules(int AgreedPpm, int DisagreedPpm, int EquivocatedPpm, int FloorPpm);
+
+/// <summary>Whom the host may ask for a market's value, and nobody else.</summary>
+/// <param name="Hosts">By name: an address that only has to resolve somewhere is nobody.</param>
+public sealed record EndpointRules(EquatableArray<PinnedHost> Hosts);
+
+/// <param name="Host">Its DNS name, in lower case.</param>
+/// <param name="Key">The Ed25519 key that its answers are signed with, base64 of 32 bytes.</param>
+public sealed record PinnedHost(string Host, string Key);
 
 /// <summary>How a determined value is disputed (spec part 2, D16).</summary>
 /// <param name="MinBond">The first round's bond is at least this, CE$.</param>

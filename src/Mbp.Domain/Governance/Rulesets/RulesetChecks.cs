@@ -31,8 +31,17 @@ public static partial class RulesetChecks
             .. In("slo.window_hours", rules.Slo?.WindowHours, 1, 24),
             .. Oracle(rules.Oracle),
             .. Disputes(rules),
+            .. Endpoints(rules.Endpoints),
         ];
     }
+
+    private static IEnumerable<RulesetFault> Endpoints(EndpointRules? rules) => rules is null ? [] :
+    [
+        .. Check("endpoints.hosts", rules.Hosts.Count is >= 1 and <= 100, "has 1 to 100 hosts"),
+        .. rules.Hosts.Where(host => !HostPattern().IsMatch(host.Host) || host.Host.Length > 253).Select(host => new RulesetFault("endpoints.hosts", $"names hosts by their DNS names in lower case, not '{host.Host}'")),
+        .. rules.Hosts.Where(host => !Statement.IsKey(host.Key)).Select(host => new RulesetFault("endpoints.hosts", $"has no Ed25519 key for '{host.Host}': base64 of 32 bytes")),
+        .. Check("endpoints.hosts", rules.Hosts.Select(host => host.Host).Distinct(StringComparer.Ordinal).Count() == rules.Hosts.Count, "has each host once"),
+    ];
 
     private static IEnumerable<RulesetFault> Resolution(ResolutionTimes times) =>
     [
@@ -198,6 +207,10 @@ public static partial class RulesetChecks
         Check(field, value is null || (value >= min && value <= max), $"is a whole number from {min} to {max}");
 
     private static IEnumerable<RulesetFault> Check(string field, bool holds, string rule) => holds ? [] : [new RulesetFault(field, rule)];
+
+    // A name with a dot and a last part that is no number: neither an address nor a name of the own network.
+    [GeneratedRegex(@"\A([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\z", RegexOptions.CultureInvariant)]
+    private static partial Regex HostPattern();
 
     [GeneratedRegex(@"^v(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\z", RegexOptions.CultureInvariant)]
     private static partial Regex VersionPattern();

@@ -17,6 +17,10 @@ public static class Statement
     public static string Report(MarketId market, int round, string value, Instant observedAt, string evidence) =>
         $"mbp-report/v1\nmarket: {market}\nround: {round}\nvalue: {value}\nobserved-at: {InstantPattern.ExtendedIso.Format(observedAt)}\nevidence: {evidence}\n";
 
+    /// <summary>An endpoint's answer: like a report, and of no round.</summary>
+    public static string Answer(MarketId market, string value, Instant observedAt, string evidence) =>
+        $"mbp-answer/v1\nmarket: {market}\nvalue: {value}\nobserved-at: {InstantPattern.ExtendedIso.Format(observedAt)}\nevidence: {evidence}\n";
+
     /// <summary>A ruling on a market's dispute: what the value is, and what backs that.</summary>
     public static string Ruling(MarketId market, int dispute, string value, string evidence) =>
         $"mbp-ruling/v1\nmarket: {market}\ndispute: {dispute}\nvalue: {value}\nevidence: {evidence}\n";
@@ -41,7 +45,13 @@ public static class Statement
     public static bool IsSignedBy(Voter voter, string statement, string signature)
     {
         ArgumentNullException.ThrowIfNull(voter);
-        return TryBytes(voter.Key, Ed25519.PublicKeySize, out var key) && TryBytes(signature, Ed25519.SignatureSize, out var bytes)
+        return IsSignedBy(voter.Key, statement, signature);
+    }
+
+    /// <summary>Whether the owner of a key signed the statement.</summary>
+    public static bool IsSignedBy(string publicKey, string statement, string signature)
+    {
+        return TryBytes(publicKey, Ed25519.PublicKeySize, out var key) && TryBytes(signature, Ed25519.SignatureSize, out var bytes)
             && Ed25519.Verify(key, Encoding.UTF8.GetBytes(statement), bytes);
     }
 
