@@ -180,7 +180,7 @@ internal static class Redecision
             ReportAccepted e => Decide(new SubmitReport(id, e.Round, e.Source, e.Value, e.ObservedAt, e.Evidence, e.Signature, e.At)),
             ReportRejected e => Decide(new SubmitReport(id, e.Round, e.Source, e.Value, e.ObservedAt, e.Evidence, e.Signature, e.At)),
             SourceEquivocated e => Decide(new SubmitReport(id, e.Round, e.Source, e.Value, e.ObservedAt, e.Evidence, e.Signature, e.At)),
-            RuleEvaluated { Answer: { } answer } e => Decide(new RecordAnswer(id, e.SourceRef, e.Value!, answer.ObservedAt, answer.Evidence, answer.Signature, answer.BodySha256, e.At)),
+            RuleEvaluated { Answer: { } answer } e => Decide(new RecordEndpointAnswer(id, e.SourceRef, e.Value!, answer.ObservedAt, answer.Evidence, answer.Signature, answer.BodySha256, e.At)),
             RuleEvaluated e when before.Market.Terms() is { AsksOracle: true } => Decide(new AdvanceResolution(id, e.At)),
             RuleEvaluated e => Decide(new StartResolution(id, Actor(), e.At)),
             RoundFailed e => Decide(new AdvanceResolution(id, e.At)),

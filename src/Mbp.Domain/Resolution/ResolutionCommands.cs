@@ -14,7 +14,7 @@ public sealed record SubmitReport(
     MarketId MarketId, int Round, string Source, string Value, Instant ObservedAt, string Evidence, string Signature, Instant At) : ResolutionCommand(MarketId, At);
 
 /// <summary>What the market's endpoint answered (<see cref="Oracle.Statement.Answer"/>).</summary>
-public sealed record RecordAnswer(
+public sealed record RecordEndpointAnswer(
     MarketId MarketId, string Url, string Value, Instant ObservedAt, string Evidence, string Signature, string BodySha256, Instant At) : ResolutionCommand(MarketId, At);
 
 public sealed record ProposeManually(MarketId MarketId, string Value, string EvidenceUri, string By, Instant At) : ResolutionCommand(MarketId, At);

@@ -50,8 +50,8 @@ public static class ResolutionDecider
         (SubmitReport c, Market.Closed market, MarketResolution.Collecting collecting) => OracleDecider.Report(c, market, collecting, books),
         (ProposeManually c, Market.Closed market, MarketResolution.Collecting collecting) => Propose(c, market, collecting, books),
         (ApproveManually c, Market.Closed market, MarketResolution.Collecting collecting) => Approve(c, market, collecting, books),
-        (RecordAnswer c, Market.Closed market, MarketResolution.Collecting collecting) => Take(c, market, collecting, books),
-        (SubmitReport or RecordAnswer or ProposeManually or ApproveManually, _, _) => ResolutionErrors.AlreadyDetermined,
+        (RecordEndpointAnswer c, Market.Closed market, MarketResolution.Collecting collecting) => Take(c, market, collecting, books),
+        (SubmitReport or RecordEndpointAnswer or ProposeManually or ApproveManually, _, _) => ResolutionErrors.AlreadyDetermined,
 
         (OpenDispute c, Market.Closed market, MarketResolution.Determined determined) => DisputeDecider.Open(c, market, determined, books),
         (OpenDispute, _, MarketResolution.Collecting) => ResolutionErrors.NotDetermined,
@@ -111,7 +111,7 @@ public static class ResolutionDecider
     }
 
     /// <summary>An endpoint decides where its host is pinned, and its key signed this value for this market after the close.</summary>
-    private static Decision<StreamEvent> Take(RecordAnswer c, Market.Closed market, MarketResolution.Collecting collecting, ResolutionBooks books)
+    private static Decision<StreamEvent> Take(RecordEndpointAnswer c, Market.Closed market, MarketResolution.Collecting collecting, ResolutionBooks books)
     {
         if (market.Terms.Endpoint != c.Url || books.Rules.Endpoints?.Hosts.FirstOrDefault(host => host.Host == new Uri(c.Url).Host) is not { } pinned)
         {

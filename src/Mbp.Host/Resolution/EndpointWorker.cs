@@ -66,7 +66,7 @@ internal sealed class EndpointWorker(LedgerWriter writer, LiveLedger live, Endpo
             }
 
             var outcome = await writer.SubmitAsync(
-                ResolutionOperation.Of(market, view.Market, disputer: null, at => new RecordAnswer(market, url, body.Value, observedAt, body.Evidence, body.Signature, sha256, at)),
+                ResolutionOperation.Of(market, view.Market, disputer: null, at => new RecordEndpointAnswer(market, url, body.Value, observedAt, body.Evidence, body.Signature, sha256, at)),
                 CommandContext.ForWorker("endpoints"), cancellationToken).ConfigureAwait(false);
             if (outcome.Rejection is { } rejection)
             {

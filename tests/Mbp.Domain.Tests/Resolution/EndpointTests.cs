@@ -25,7 +25,7 @@ public sealed class EndpointTests
     private static Decision<StreamEvent> Answer(ResolutionStage stage, string value = "YES", string url = Url, string signer = "facts", MarketId? market = null, Duration? age = null) => stage.Send(at =>
     {
         var seen = at - (age ?? Duration.Zero);
-        return new RecordAnswer(Rain, url, value, seen, "sha256:00", Signers.Sign(signer, Statement.Answer(market ?? Rain, value, seen, "sha256:00")), "ab", at);
+        return new RecordEndpointAnswer(Rain, url, value, seen, "sha256:00", Signers.Sign(signer, Statement.Answer(market ?? Rain, value, seen, "sha256:00")), "ab", at);
     });
 
     [Fact]
