@@ -75,18 +75,11 @@ public static class MarketDecider
         return decision.Under(market.Policy()?.Hash);
     }
 
-    /// <summary>When the resolution of a closed market runs out of time (S3, resolution SLA); null = it cannot, or it has already.</summary>
-    public static Instant? OverdueAt(Market market, MarketResolution resolution) =>
-        market is Market.Closed { FrozenSince: null } closed && !resolution.IsFinal
-        && closed.Rules.Policy?.Rules.Resolution.SlaHours is { } hours
-            ? closed.Since + Duration.FromHours(hours)
-            : null;
-
     /// <summary>Freezes a closed market that has no final value in time: from here on only people move it on.</summary>
     public static Decision<StreamEvent> Freeze(FreezeOverdue c, Market market, MarketResolution resolution)
     {
         ArgumentNullException.ThrowIfNull(c);
-        if (market.Terms() is not { MarketId: var id } || OverdueAt(market, resolution) is not { } due || due > c.At)
+        if (market.Terms() is not { MarketId: var id } || ResolutionDeadlines.OverdueAt(market, resolution) is not { } due || due > c.At)
         {
             return (market is Market.Unknown ? (Decision<StreamEvent>)MarketErrors.NotFound : []).Under(market.Policy()?.Hash);
         }

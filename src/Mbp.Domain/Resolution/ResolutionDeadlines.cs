@@ -39,6 +39,13 @@ public static class ResolutionDeadlines
         return next;
     }
 
+    /// <summary>When the resolution of a closed market runs out of time (S3, resolution SLA); null = it cannot, or it has already.</summary>
+    public static Instant? OverdueAt(Market market, MarketResolution resolution) =>
+        market is Market.Closed { FrozenSince: null } closed && !resolution.IsFinal
+        && closed.Rules.Policy?.Rules.Resolution.SlaHours is { } hours
+            ? closed.Since + Duration.FromHours(hours)
+            : null;
+
     private static IEnumerable<Deadline> All(Market.Closed market, MarketResolution resolution)
     {
         if (resolution.IsFinal)
@@ -49,7 +56,7 @@ public static class ResolutionDeadlines
         var rules = (market.Rules.Policy ?? FirstRulesets.Default).Rules;
         var times = rules.Resolution;
 
-        if (MarketDecider.OverdueAt(market, resolution) is { } overdue)
+        if (OverdueAt(market, resolution) is { } overdue)
         {
             yield return new Deadline("sla", overdue, "operators");
         }

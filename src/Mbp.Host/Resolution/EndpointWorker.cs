@@ -1,4 +1,3 @@
-using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution;
 using Mbp.Host.Platform;
 using Mbp.Ledger.Writing;

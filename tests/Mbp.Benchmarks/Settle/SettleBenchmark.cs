@@ -335,10 +335,22 @@ internal sealed class SettleBenchmark(int accounts, double rate, int markets) : 
 
     private static async Task PostAsync(HttpClient http, string path, object body)
     {
-        using var answer = await http.PostAsJsonAsync(new Uri(path, UriKind.Relative), body).ConfigureAwait(false);
-        if (!answer.IsSuccessStatusCode)
+        var key = Guid.CreateVersion7().ToString("N");
+        for (var watch = Stopwatch.StartNew(); ; await Task.Delay(200).ConfigureAwait(false))
         {
-            throw new InvalidOperationException($"{path} answers {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync().ConfigureAwait(false)}");
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative)) { Content = JsonContent.Create(body) };
+            request.Headers.Add("Idempotency-Key", key);
+            using var answer = await http.SendAsync(request).ConfigureAwait(false);
+            if (answer.IsSuccessStatusCode)
+            {
+                return;
+            }
+
+            // A machine with much else to do may be too late to say what became of a command: asked again under its key, it does.
+            if (answer.StatusCode != System.Net.HttpStatusCode.ServiceUnavailable || watch.Elapsed > Patience)
+            {
+                throw new InvalidOperationException($"{path} answers {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync().ConfigureAwait(false)}");
+            }
         }
     }
 

@@ -146,7 +146,7 @@ internal sealed class ResolutionStage
         {
             Assert.True(steps < 100, $"the clock does not move on from {Resolution}");
             Now = Instant.Max(Now, next);
-            Take(MarketDecider.OverdueAt(Market, Resolution) is { } due && due <= Now ? MarketDecider.Freeze(new FreezeOverdue(Now), Market, Resolution) : Ask(new AdvanceResolution(Rain, Now)));
+            Take(ResolutionDeadlines.OverdueAt(Market, Resolution) is { } due && due <= Now ? MarketDecider.Freeze(new FreezeOverdue(Now), Market, Resolution) : Ask(new AdvanceResolution(Rain, Now)));
         }
 
         Now = until;
