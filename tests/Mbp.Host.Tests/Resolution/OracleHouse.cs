@@ -6,7 +6,6 @@ using Mbp.Domain.Resolution.Oracle;
 using Mbp.Host.Tests.Hosting;
 using Mbp.Ledger.Log;
 using Mbp.Policies;
-using NodaTime;
 using NodaTime.Text;
 
 namespace Mbp.Host.Tests.Resolution;
