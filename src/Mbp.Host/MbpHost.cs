@@ -23,6 +23,7 @@ using Mbp.Ledger.Postgres;
 using Mbp.Ledger.Postgres.Reading;
 using Mbp.Ledger.Reading;
 using Mbp.Ledger.Writing;
+using Mbp.Policies;
 using NodaTime;
 
 namespace Mbp.Host;
@@ -64,6 +65,8 @@ public static class MbpHost
     public static async Task<RunningHost> StartAsync(MbpOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
+        // A faulty rule set stops the start, and not a worker later, which would try it for ever.
+        _ = BuiltInPolicies.All;
         var database = await Database.OpenAsync(options, Console.Error.WriteLine, cancellationToken).ConfigureAwait(false);
         var host = new RunningHost(Build(options, database, await ReceiptsAsync(database, cancellationToken).ConfigureAwait(false)), database);
         try

@@ -2,7 +2,6 @@ using System.Globalization;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Units;
-using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
 namespace Mbp.Policies;
@@ -13,7 +12,7 @@ namespace Mbp.Policies;
 /// <param name="Rule">What it must be.</param>
 public sealed record PolicyFault(long Line, string Field, string Rule)
 {
-    public override string ToString() => Field.Length == 0 ? $"line {Line}: {Rule}" : $"line {Line}: {Field} {Rule}";
+    public override string ToString() => $"line {Line}: {(Field.Length == 0 ? "" : char.IsUpper(Rule[0]) ? $"{Field}: " : $"{Field} ")}{Rule}";
 }
 
 /// <summary>A file that was read: the policy, or everything that is wrong with it.</summary>
@@ -33,20 +32,9 @@ public static class PolicyFile
             return Failed(0, "", $"the file has at most {LargestFile} characters");
         }
 
-        YamlStream stream = [];
-        try
+        if (PlainYaml.Load(yaml, out var fault) is not { } root)
         {
-            using var text = new StringReader(yaml);
-            stream.Load(text);
-        }
-        catch (YamlException e)
-        {
-            return Failed(e.Start.Line, "", e.InnerException?.Message ?? e.Message);
-        }
-
-        if (stream.Documents is not [{ RootNode: YamlMappingNode root }])
-        {
-            return Failed(1, "", "the file is one YAML mapping");
+            return new PolicyReading(null, [fault!]);
         }
 
         var file = new Section(root, "");
@@ -54,8 +42,8 @@ public static class PolicyFile
         file.Close();
         var faults = file.Faults.Count > 0
             ? file.Faults
-            : [.. RulesetChecks.Faults(rules).Select(fault => new PolicyFault(file.LineOf(fault.Field), fault.Field, fault.Rule))];
-        return faults.Count > 0 ? new PolicyReading(null, [.. faults.OrderBy(fault => fault.Line)]) : new PolicyReading(Policy.Of(rules), []);
+            : [.. RulesetChecks.Faults(rules).Select(broken => new PolicyFault(file.LineOf(broken.Field), broken.Field, broken.Rule))];
+        return faults.Count > 0 ? new PolicyReading(null, [.. faults.OrderBy(found => found.Line)]) : new PolicyReading(Policy.Of(rules), []);
     }
 
     private static PolicyReading Failed(long line, string field, string rule) => new(null, [new PolicyFault(line, field, rule)]);
@@ -74,13 +62,13 @@ public static class PolicyFile
             s.Child("band", r => new BandRule(r.Whole("min_bps"), r.Whole("samples"))))),
         file.Child("halts", s => new HaltRules(
             s.Whole("warn_bps"), s.Whole("ease_hard_bps"), s.Whole("ease_soft_bps"), s.Whole("ease_warn_bps"), s.Whole("cooldown_seconds"),
-            s.Whole("max_reopenings"), s.Value<Shares>("depth_floor", Shares.TryParse))),
+            s.Whole("max_reopenings"), s.Value<Shares>("depth_floor", Shares.TryParse), s.OptionalFlag("lasting_depth"))),
         file.Child("abuse", s => new AbuseRules(
             s.Child("burst", r => new BurstRule(r.Whole("factor"), r.Whole("baseline_minutes"), r.Whole("min_trades"))),
             s.Child("cooldown", r => new CooldownRule(r.Whole("move_bps"), r.Whole("seconds"))),
             s.Child("wash", r => new WashRule(r.Whole("window_seconds"), r.Whole("tolerance_bps"), r.Whole("pairs"))),
             s.OptionalWhole("refused_per_minute"))),
-        file.Child("slo", s => new SloRules(s.Whole("red_windows"), s.Whole("green_windows"))),
+        file.Child("slo", s => new SloRules(s.Whole("red_windows"), s.Whole("green_windows"), s.OptionalWhole("window_hours"))),
         file.Child("oracle", s => new OracleRules(
             [.. s.Children("sources", Voter)], [.. s.Wholes("round_minutes")], s.Whole("late_seconds"), s.Whole("stale_seconds"), s.Whole("tolerance_bps"),
             s.Child("failover", r => new FailoverRules(r.Whole("failed_rounds"), r.Whole("good_rounds"), r.Whole("dwell_seconds"))) ?? s.Missing("failover", new FailoverRules(2, 3, 300)),
@@ -98,7 +86,8 @@ public static class PolicyFile
         foreach (var kind in Enum.GetValues<MarketKind>())
         {
             if (section.Child(Words.Of(kind), s => new RiskCaps(
-                kind, s.Value<Credits>("max_exposure_per_user", Credits.TryParse), s.Value<Shares>("max_open_interest", Shares.TryParse), s.Rate("max_trade_rate"))) is { } entry)
+                kind, s.Value<Credits>("max_exposure_per_user", Credits.TryParse), s.Value<Shares>("max_open_interest", Shares.TryParse), s.Rate("max_trade_rate"),
+                s.OptionalFlag("counts_liquidity"))) is { } entry)
             {
                 caps.Add(entry);
             }

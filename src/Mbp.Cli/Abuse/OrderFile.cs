@@ -138,11 +138,11 @@ internal static class OrderFile
             var text = fields.GetValueOrDefault("ts") ?? throw new EnvironmentException($"{where}: ts is missing.");
             if (long.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var milliseconds) && milliseconds is >= 0 and < 253_402_300_800_000)
             {
-                return Instant.FromUnixTimeMilliseconds(milliseconds);
+                return FileTime.Checked(Instant.FromUnixTimeMilliseconds(milliseconds), text, $"{where}: ts ");
             }
 
             return OffsetDateTimePattern.Rfc3339.Parse(text) is { Success: true, Value: var value }
-                ? value.ToInstant()
+                ? FileTime.Checked(value.ToInstant(), text, $"{where}: ts ")
                 : throw new EnvironmentException($"{where}: ts '{text}' is neither an RFC 3339 time nor milliseconds since 1970.");
         }
 

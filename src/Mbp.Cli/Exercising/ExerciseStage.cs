@@ -66,7 +66,7 @@ internal sealed class ExerciseStage(Uri host, string data, string? postgres) : I
     public async Task<string> WithoutAsync(string field, CancellationToken cancellationToken)
     {
         var name = $"exercise-without-{field.Replace('_', '-').Replace('.', '-')}";
-        var yaml = YamlText.Without(BuiltInPolicies.Yaml(RulesetLibrary.DefaultName), field)
+        var yaml = YamlText.Without(BuiltInPolicies.Yaml(BuiltInPolicies.Default), field)
             .Replace("name: default\n", $"name: {name}\n", StringComparison.Ordinal);
         var reading = PolicyFile.Read(yaml);
         var policy = reading.Policy ?? throw new InvalidOperationException($"default without {field} is no rule set: {string.Join("; ", reading.Faults)}");
@@ -90,8 +90,12 @@ internal sealed class ExerciseStage(Uri host, string data, string? postgres) : I
     public async Task<string> MarketAsync(string question, string ruleset, string liquidity, CancellationToken cancellationToken)
     {
         await AccountAsync(House, "100000000", cancellationToken).ConfigureAwait(false);
-        return Must(await PostAsync(
+        var id = Must(await PostAsync(
             "/v2/markets", new { template = "TPL-YESNO-01", question, account = House, liquidity, probability = "0.5", ruleset }, cancellationToken).ConfigureAwait(false)).Text("id");
+        // A market gets the newest version that the ledger has; the exercise is for the one that this program was built with.
+        Must(await PostAsync(
+            $"/v2/markets/{id}/ruleset", new { name = ruleset, version = BuiltInPolicies.Default.Rules.Version, reason = "exercise" }, cancellationToken).ConfigureAwait(false));
+        return id;
     }
 
     public async Task<ApiAnswer> BuyAsync(string market, string account, string amount, CancellationToken cancellationToken) =>

@@ -70,7 +70,8 @@ internal static class Exercises
         var market = await stage.MarketAsync("Does a thin pool slow it?", ruleset, "10000", cancellationToken).ConfigureAwait(false);
         await stage.AccountAsync(Maker, "10000", cancellationToken).ConfigureAwait(false);
         var added = ExerciseStage.Must(await stage.PostAsync($"/v2/markets/{market}/liquidity", new { op = "add", amount = "5000", account = Maker }, cancellationToken).ConfigureAwait(false));
-        var begin = ExerciseStage.NextAfter(await stage.NowAsync(cancellationToken).ConfigureAwait(false) + Window, Tick, Moment);
+        // Depth that is taken away within the hour was never the market's.
+        var begin = ExerciseStage.NextAfter(await stage.NowAsync(cancellationToken).ConfigureAwait(false) + Duration.FromHours(1), Tick, Moment);
         await stage.SetAsync(begin, cancellationToken).ConfigureAwait(false);
         ExerciseStage.Must(await stage.PostAsync(
             $"/v2/markets/{market}/liquidity", new { op = "remove", lpShares = added.Text("minted"), account = Maker }, cancellationToken).ConfigureAwait(false));

@@ -62,7 +62,7 @@ internal static class PriceFile
     {
         var text = csv.GetString(column);
         var parsed = OffsetDateTimePattern.Rfc3339.Parse(text);
-        return parsed.Success ? parsed.Value.ToInstant() : throw new EnvironmentException($"{file}, line {csv.LineNumber}: '{text}' is no RFC 3339 time.");
+        return parsed.Success ? FileTime.Checked(parsed.Value.ToInstant(), text, $"{file}, line {csv.LineNumber}: ") : throw new EnvironmentException($"{file}, line {csv.LineNumber}: '{text}' is no RFC 3339 time.");
     }
 
     public static ExactDecimal Price(CsvReader csv, string file, string column = "price")

@@ -120,7 +120,7 @@ public static class TwapVerb
 
     private static Instant? At(ParseResult parsed, Option<string?> option) =>
         parsed.GetValue(option) is not { } text ? null
-        : OffsetDateTimePattern.Rfc3339.Parse(text) is { Success: true, Value: var value } ? value.ToInstant()
+        : OffsetDateTimePattern.Rfc3339.Parse(text) is { Success: true, Value: var value } ? FileTime.Checked(value.ToInstant(), text, $"{option.Name}: ")
         : throw new FormatException($"{option.Name}: '{text}' is no RFC 3339 time.");
 
     private static Duration Minutes(string text) =>

@@ -1,6 +1,8 @@
 using Mbp.Domain.Accounts;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
+using NodaTime;
 
 namespace Mbp.Domain.Abuse;
 
@@ -19,7 +21,23 @@ public enum CaseState
 /// <param name="Measure">What it is about.</param>
 /// <param name="State">Whether it is in force.</param>
 /// <param name="Pending">The step that a second person is asked to approve; null = none.</param>
-public sealed record ModerationCase(int Number, Measure Measure, CaseState State, ModerationProposed? Pending);
+public sealed record ModerationCase(int Number, Measure Measure, CaseState State, ModerationProposed? Pending)
+{
+    /// <summary>Why it is in force.</summary>
+    public string Reason { get; init; } = "";
+
+    /// <summary>Since when.</summary>
+    public Instant Since { get; init; }
+
+    /// <summary>How far it halts the market.</summary>
+    internal HaltLevel Level => Measure.Kind switch
+    {
+        ModerationKind.Pause => HaltLevel.Hard,
+        ModerationKind.Limit => HaltLevel.Soft,
+        ModerationKind.Restrict or ModerationKind.Clawback => HaltLevel.None,
+        _ => throw new InvalidOperationException($"{Measure.Kind} is no measure."),
+    };
+}
 
 /// <summary>What moderators did in one market.</summary>
 /// <param name="Cases">By number.</param>
@@ -27,15 +45,15 @@ public sealed record Moderation(EquatableArray<ModerationCase> Cases)
 {
     public static Moderation None { get; } = new([]);
 
-    public static readonly Fold<Moderation> Fold = new("moderation", 1, None, (moderation, @event) => @event switch
+    public static readonly Fold<Moderation> Fold = new("moderation", 2, None, (moderation, @event) => @event switch
     {
         ModerationProposed { Change: ModerationChange.Apply } e => moderation.Add(new ModerationCase(e.Number, e.Measure, CaseState.Proposed, e)),
         ModerationProposed e => moderation.Set(moderation.Find(e.Number)! with { Pending = e }),
         ModerationApplied e => moderation.Find(e.Number) is { } proposed
-            ? moderation.Set(proposed with { State = CaseState.InForce, Pending = null })
-            : moderation.Add(new ModerationCase(e.Number, e.Measure, CaseState.InForce, null)),
+            ? moderation.Set(proposed with { State = CaseState.InForce, Pending = null, Reason = e.Reason, Since = e.At })
+            : moderation.Add(new ModerationCase(e.Number, e.Measure, CaseState.InForce, null) { Reason = e.Reason, Since = e.At }),
         ModerationUndone e => moderation.Set(moderation.Find(e.Number)! with { State = CaseState.Undone, Pending = null }),
-        ModerationRedone e => moderation.Set(moderation.Find(e.Number)! with { State = CaseState.InForce, Pending = null }),
+        ModerationRedone e => moderation.Set(moderation.Find(e.Number)! with { State = CaseState.InForce, Pending = null, Reason = e.Reason, Since = e.At }),
         _ => moderation,
     });
 
@@ -55,8 +73,8 @@ public sealed record Moderation(EquatableArray<ModerationCase> Cases)
         return false;
     }
 
-    /// <summary>Whether a case in force stops or slows the market.</summary>
-    internal bool Halts() => Cases.Any(one => one.State == CaseState.InForce && one.Measure.Kind is ModerationKind.Pause or ModerationKind.Limit);
+    /// <summary>The cases in force that stop or slow the market, by number.</summary>
+    internal IEnumerable<ModerationCase> Halting() => Cases.Where(one => one is { State: CaseState.InForce, Level: not HaltLevel.None });
 
     private Moderation Add(ModerationCase added) => new(Cases.Add(added));
 

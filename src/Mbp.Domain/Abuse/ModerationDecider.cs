@@ -64,6 +64,9 @@ public static class ModerationDecider
 
         return (command, one) switch
         {
+            // Whoever proposed it may think better of it: nothing was in force, and nothing moves.
+            (ChangeModeration { Change: ModerationChange.Undo } c, { State: CaseState.Proposed }) when one.Pending?.By == c.By =>
+                [c.MarketId.Abuse.With(new ModerationUndone(one.Number, c.Reason, [c.By], c.At))],
             (ChangeModeration { Change: ModerationChange.Undo }, { State: not CaseState.InForce }) => ModerationErrors.NotInForce,
             (ChangeModeration { Change: ModerationChange.Redo }, { State: not CaseState.Undone }) => ModerationErrors.NotUndone,
             (ChangeModeration, { Pending: not null }) => ModerationErrors.Waiting,
@@ -102,8 +105,7 @@ public static class ModerationDecider
         };
         var effect = one.Measure.Kind switch
         {
-            ModerationKind.Pause => isUndo ? Resume(c, Moderation.Fold.Apply(moderation, done), books.Market) : Halt(c, HaltLevel.Hard, reason, books.Market),
-            ModerationKind.Limit => isUndo ? Resume(c, Moderation.Fold.Apply(moderation, done), books.Market) : Halt(c, HaltLevel.Soft, reason, books.Market),
+            ModerationKind.Pause or ModerationKind.Limit => isUndo ? Release(c, Moderation.Fold.Apply(moderation, done), books.Market) : Halt(c, one.Level, reason, books.Market),
             ModerationKind.Clawback => Move(c, one, isUndo, books),
             _ => [],
         };
@@ -119,9 +121,30 @@ public static class ModerationDecider
         _ => [c.MarketId.Stream.With(new MarketHalted(level, reason, c.At, HaltRule.Moderation, level))],
     };
 
-    // Only what moderation halted, and only when the last case that holds it goes: a halt by rule or by another person stays.
-    private static Decision<StreamEvent> Resume(ModerationCommand c, Moderation after, Market market) =>
-        market is Market.Halted { Rule: HaltRule.Moderation } && !after.Halts() ? [c.MarketId.Stream.With(new MarketResumed("moderation undone", c.At))] : [];
+    /// <summary>The halt that is left without a case: what the rules and an operator have, and the other cases, each since when it began.</summary>
+    private static Decision<StreamEvent> Release(ModerationCommand c, Moderation after, Market market)
+    {
+        if (market is not Market.Halted halted)
+        {
+            return [];
+        }
+
+        var highest = after.Halting().MaxBy(one => one.Level);
+        var cases = highest is null ? null : new HaltLayer(highest.Level, highest.Level, HaltRule.Moderation, highest.Reason, highest.Since, null);
+        // Of several at one level that of a person is named: it is the one that stays.
+        HaltLayer?[] layers = [halted.Layers.Manual, cases, halted.Layers.Rules];
+        var left = layers.OfType<HaltLayer>().MaxBy(layer => layer.Level);
+        if (left is null or { Level: HaltLevel.None })
+        {
+            return [c.MarketId.Stream.With(new MarketResumed("moderation undone", c.At))];
+        }
+
+        var held = layers.Max(layer => layer?.HeldAt) ?? HaltLevel.None;
+        return (left.Level, held, left.Rule) == (halted.Level, halted.HeldAt, halted.Rule)
+            ? []
+            : [c.MarketId.Stream.With(new MarketHalted(
+                left.Level, left.Reason, c.At, left.Rule, held, ReopensAt: held < left.Level ? halted.Layers.Rules?.ReopensAt : null, Since: left.Since))];
+    }
 
     private static Decision<StreamEvent> Move(ModerationCommand c, ModerationCase one, bool isUndo, Books books)
     {

@@ -30,7 +30,39 @@ public static class RiskRules
         }
 
         var recent = flow.Of(trade.Account);
-        return Exposure(trade, caps, pool) ?? OpenInterest(trade, caps, pool) ?? Rate(trade, caps, recent, slow) ?? Cooldown(trade, rules.Abuse?.Cooldown, recent);
+        return Exposure(trade, caps, pool) ?? OpenInterest(trade, caps, pool) ?? Rate(caps, recent, trade.At, slow) ?? Cooldown(trade, rules.Abuse?.Cooldown, recent);
+    }
+
+    /// <summary>
+    /// What the caps have against a change of liquidity, where they look at it. What comes back as shares is at stake like shares that were bought; what
+    /// stays in the pool is not. Liquidity may always go, at the rate of trades: it brings the open interest nowhere.
+    /// </summary>
+    /// <param name="change">What the change would be.</param>
+    /// <param name="kind">The market's kind.</param>
+    /// <param name="rules">The rule set in force.</param>
+    /// <param name="pool">The pool before it.</param>
+    /// <param name="flow">The market's last minutes before it.</param>
+    /// <param name="slow">Whether the market is in slow mode.</param>
+    public static Rejection? Refusal(PoolEvent change, MarketKind kind, Ruleset rules, Pool pool, TradeFlow flow, bool slow)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        ArgumentNullException.ThrowIfNull(rules);
+        ArgumentNullException.ThrowIfNull(pool);
+        ArgumentNullException.ThrowIfNull(flow);
+        return rules.CapsOf(kind) is not { CountsLiquidity: true } caps ? null
+            : (change is LiquidityAdded added ? Exposure(added, caps, pool) ?? OpenInterest(added, caps, pool, "amount") : null)
+                ?? Rate(caps, flow.Of(change.Account), change.At, slow);
+    }
+
+    /// <summary>A market that would open above its cap on open interest could never be bought in.</summary>
+    /// <param name="opening">The opening.</param>
+    /// <param name="kind">The market's kind.</param>
+    /// <param name="rules">Its rule set.</param>
+    /// <param name="pool">The empty pool.</param>
+    public static Rejection? OfOpening(LiquidityAdded opening, MarketKind kind, Ruleset rules, Pool pool)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        return rules.CapsOf(kind) is { CountsLiquidity: true } caps ? OpenInterest(opening, caps, pool, "liquidity") : null;
     }
 
     /// <summary>S - min R after the trade, in units (spec D17).</summary>
@@ -59,10 +91,45 @@ public static class RiskRules
             return null;
         }
 
-        var before = pool.HolderOf(trade.Account).ExposureUnits;
+        var before = ExposureUnits(caps, pool, trade.Account);
         return (Int128)before + trade.Amount.Units <= cap.Units
             ? null
             : RiskErrors.Exposure(caps.Kind, cap, before, trade.Amount);
+    }
+
+    private static Rejection? Exposure(LiquidityAdded added, RiskCaps caps, Pool pool)
+    {
+        if (caps.MaxExposurePerUser is not { } cap || PoolFold.Worth(added.Back, added.Prices) is not (> 0 and var worth))
+        {
+            return null;
+        }
+
+        var before = ExposureUnits(caps, pool, added.Account);
+        return (Int128)before + worth <= cap.Units ? null : RiskErrors.Exposure(caps.Kind, cap, before, new Credits(worth));
+    }
+
+    private static long ExposureUnits(RiskCaps caps, Pool pool, AccountId account)
+    {
+        var holder = pool.HolderOf(account);
+        return caps.CountsLiquidity == true ? holder.ExposureUnits + holder.LiquidityUnits : holder.ExposureUnits;
+    }
+
+    // Where all outcomes are equally likely an addition leaves the open interest as it is, and is welcome above the cap as well.
+    private static Rejection? OpenInterest(LiquidityAdded added, RiskCaps caps, Pool pool, string field)
+    {
+        if (caps.MaxOpenInterest is not { } cap)
+        {
+            return null;
+        }
+
+        var least = long.MaxValue;
+        for (var o = 0; o < pool.Reserves.Count; o++)
+        {
+            least = Math.Min(least, pool.Reserves[o].Units + added.Kept[o].Units);
+        }
+
+        var after = pool.Locked.Units + added.Amount.Units - least;
+        return after > cap.Units && after > pool.OpenInterest.Units ? RiskErrors.OpenInterest(caps.Kind, cap, after, field) : null;
     }
 
     private static Rejection? OpenInterest(TradeExecuted trade, RiskCaps? caps, Pool pool) =>
@@ -70,9 +137,9 @@ public static class RiskRules
             ? RiskErrors.OpenInterest(caps.Kind, cap, after)
             : null;
 
-    private static Rejection? Rate(TradeExecuted trade, RiskCaps? caps, AccountFlow recent, bool slow) =>
-        TradesPerMinute(caps, slow) is { } limit && recent.Rate.CountAt(trade.At) is var count && count >= limit
-            ? RiskErrors.Rate(caps!.Kind, limit, slow)
+    private static Rejection? Rate(RiskCaps? caps, AccountFlow recent, Instant at, bool slow) =>
+        TradesPerMinute(caps, slow) is { } limit && recent.Rate.CountAt(at) + (caps!.CountsLiquidity == true ? recent.Liquidity.CountAt(at) : 0) >= limit
+            ? RiskErrors.Rate(caps, limit, slow)
             : null;
 
     private static Rejection? Cooldown(TradeExecuted trade, CooldownRule? rule, AccountFlow recent) =>
@@ -89,11 +156,17 @@ public static class RiskErrors
         kind, "max_exposure_per_user",
         $"The account has {Signed(beforeUnits)} CE$ at stake here; {amount} more would pass the cap of {cap}.", "amount");
 
-    public static Rejection OpenInterest(MarketKind kind, Shares cap, long afterUnits) => Refused(
-        kind, "max_open_interest", $"The market's open interest would be {Signed(afterUnits)} shares; the cap is {cap}.", "amount");
+    public static Rejection OpenInterest(MarketKind kind, Shares cap, long afterUnits, string field = "amount") => Refused(
+        kind, "max_open_interest", $"The market's open interest would be {Signed(afterUnits)} shares; the cap is {cap}.", field);
 
-    public static Rejection Rate(MarketKind kind, int limit, bool slow) => Refused(
-        kind, "max_trade_rate", $"The account has made {limit} trades here within 60 s, which is the limit{(slow ? " in slow mode" : "")}.", field: null);
+    public static Rejection Rate(RiskCaps caps, int limit, bool slow)
+    {
+        ArgumentNullException.ThrowIfNull(caps);
+        return Refused(
+            caps.Kind, "max_trade_rate",
+            $"The account has made {limit} trades{(caps.CountsLiquidity == true ? " and changes of liquidity" : "")} here within 60 s, which is the limit{(slow ? " in slow mode" : "")}.",
+            field: null);
+    }
 
     public static Rejection CoolingDown(Instant until) => new(
         RejectionKind.Refused, "trading.cooling_down",

@@ -10,8 +10,8 @@ using NodaTime;
 namespace Mbp.Domain.Abuse;
 
 /// <summary>
-/// The trades of a market's last minutes, as far as its rule set asks about them: what it does not ask about is not kept, so a market without caps
-/// and abuse rules pays nothing for it. Bounded by the rules' windows, and by <see cref="MostMarks"/>.
+/// The trades of a market's last minutes, as far as its rule set asks about them: what it does not ask about is not kept. Only who traded when in the last
+/// minute is, whatever the rules: a cap that comes into force now looks at the minute before. Bounded by the rules' windows, and by <see cref="MostMarks"/>.
 /// </summary>
 /// <param name="Kind">Which caps apply.</param>
 /// <param name="Rules">The rule sets in force, as the market's own events say.</param>
@@ -41,7 +41,7 @@ public sealed record TradeFlow(
     public static TradeFlow Initial { get; } = new(
         MarketKind.Binary, new MarketRules(null, []), ImmutableDictionary<AccountId, AccountFlow>.Empty, NodaConstants.UnixEpoch, TickCounts.None, [], 0, 0);
 
-    public static readonly Fold<TradeFlow> Fold = new("trade_flow", 1, Initial, (flow, @event) => flow.After(@event), snapshotEvery: 2_000);
+    public static readonly Fold<TradeFlow> Fold = new("trade_flow", 2, Initial, (flow, @event) => flow.After(@event), snapshotEvery: 2_000);
 
     private Ruleset? Present => Rules.Policy?.Rules;
 
@@ -50,32 +50,25 @@ public sealed record TradeFlow(
 
     private TradeFlow After(object @event) => @event switch
     {
-        TradeExecuted e when Present is { } rules => Traded(e, rules),
+        TradeExecuted e => Traded(e, Present),
+        LiquidityAdded e => Changed(e),
+        LiquidityRemoved e => Changed(e),
         MarketCreated e => this with { Kind = e.Kind, Rules = MarketRules.First(e.PolicyHash), Version = Version + 1 },
         RulesetActivated e => this with { Rules = Rules.With(e.Policy), Version = Version + 1 },
         RulesetRolledBack => this with { Rules = Rules.Back(), Version = Version + 1 },
         _ => this with { Version = Version + 1 },
     };
 
-    private TradeFlow Traded(TradeExecuted e, Ruleset rules)
+    private TradeFlow Traded(TradeExecuted e, Ruleset? rules)
     {
-        var (rated, cooled) = (rules.CapsOf(Kind)?.MaxTradesPerMinute is not null, rules.Abuse?.Cooldown);
-        var (accounts, pruned) = (Accounts, Pruned);
-        if (rated || cooled is not null)
-        {
-            if (accounts.Count >= PruneFrom && e.At - pruned >= PruneEvery)
-            {
-                var old = e.At - Duration.Max(RateWindow.Length, Duration.FromSeconds(cooled?.Seconds ?? 0));
-                (accounts, pruned) = (accounts.RemoveRange(accounts.Where(pair => pair.Value.Last <= old).Select(pair => pair.Key)), e.At);
-            }
-
-            var flow = accounts.GetValueOrDefault(e.Account) ?? AccountFlow.None;
-            accounts = accounts.SetItem(e.Account, new AccountFlow(
-                e.At, rated ? flow.Rate.With(e.At) : flow.Rate, cooled is not null && SpikeOf(e, cooled) is { } spike ? spike : flow.Spike));
-        }
+        var cooled = rules?.Abuse?.Cooldown;
+        var (accounts, pruned) = Recent(e.At);
+        var flow = accounts.GetValueOrDefault(e.Account) ?? AccountFlow.None;
+        accounts = accounts.SetItem(
+            e.Account, flow with { Last = e.At, Rate = flow.Rate.With(e.At), Spike = cooled is not null && SpikeOf(e, cooled) is { } spike ? spike : flow.Spike });
 
         var (marks, count) = (Marks, MarkCount);
-        if (rules.Abuse?.Wash is { } wash)
+        if (rules?.Abuse?.Wash is { } wash)
         {
             var bound = e.At - Duration.FromSeconds(wash.WindowSeconds);
             for (; count > 0 && (count >= MostMarks || marks.Peek().At <= bound); count--)
@@ -88,9 +81,31 @@ public sealed record TradeFlow(
 
         return this with
         {
-            Accounts = accounts, Pruned = pruned, Counts = rules.Abuse?.Burst is null ? Counts : Counts.With(e.At), Marks = marks, MarkCount = count,
+            Accounts = accounts, Pruned = pruned, Counts = rules?.Abuse?.Burst is null ? Counts : Counts.With(e.At), Marks = marks, MarkCount = count,
             Version = Version + 1,
         };
+    }
+
+    private TradeFlow Changed(PoolEvent e)
+    {
+        var (accounts, pruned) = Recent(e.At);
+        var flow = accounts.GetValueOrDefault(e.Account) ?? AccountFlow.None;
+        return this with
+        {
+            Accounts = accounts.SetItem(e.Account, flow with { Last = e.At, Liquidity = flow.Liquidity.With(e.At) }), Pruned = pruned, Version = Version + 1,
+        };
+    }
+
+    /// <summary>The accounts without those that nobody asks about any more, which are looked for once a minute.</summary>
+    private (ImmutableDictionary<AccountId, AccountFlow> Accounts, Instant Pruned) Recent(Instant at)
+    {
+        if (Accounts.Count < PruneFrom || at - Pruned < PruneEvery)
+        {
+            return (Accounts, Pruned);
+        }
+
+        var old = at - Duration.Max(RateWindow.Length, Duration.FromSeconds(Present?.Abuse?.Cooldown?.Seconds ?? 0));
+        return (Accounts.RemoveRange(Accounts.Where(pair => pair.Value.Last <= old).Select(pair => pair.Key)), at);
     }
 
     // A move of the price by so much, up or down; nobody asks about the way back.
@@ -101,12 +116,13 @@ public sealed record TradeFlow(
 }
 
 /// <summary>One account's last minutes in one market.</summary>
-/// <param name="Last">Its last trade.</param>
+/// <param name="Last">Its last trade or change of liquidity.</param>
 /// <param name="Rate">Its trades of the last minute.</param>
 /// <param name="Spike">The last time that it moved the price a lot.</param>
-public sealed record AccountFlow(Instant Last, RateWindow Rate, PriceSpike? Spike)
+/// <param name="Liquidity">Its changes of liquidity of the last minute.</param>
+public sealed record AccountFlow(Instant Last, RateWindow Rate, PriceSpike? Spike, RateWindow Liquidity)
 {
-    public static AccountFlow None { get; } = new(NodaConstants.UnixEpoch, RateWindow.Empty, null);
+    public static AccountFlow None { get; } = new(NodaConstants.UnixEpoch, RateWindow.Empty, null, RateWindow.Empty);
 }
 
 /// <summary>A trade that moved an outcome's price a lot.</summary>

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.InteropServices;
-using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Payments;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Resolution;
@@ -29,6 +29,7 @@ public sealed class LedgerAudit(bool partial = false)
     private readonly Dictionary<StreamId, AuditedStream> _streams = [];
     private readonly List<AuditedStream> _written = [];
     private readonly Dictionary<string, Running> _running = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, CapCounts> _caps = new(StringComparer.Ordinal);
 
     // Sums over the whole ledger outgrow one value's range.
     private Int128 _granted;
@@ -291,7 +292,7 @@ public sealed class LedgerAudit(bool partial = false)
     {
         var id = new MarketId(stream.Key);
         var before = States.Market(id);
-        var (market, flow, pool, held) = (before.Market, before.Flow, before.Pool, before.HeldUnits);
+        var (market, pool, held) = (before.Market, before.Pool, before.HeldUnits);
         CheckBefore(id, before, recorded);
         States.Apply(stream.Category, stream.Key, recorded.Data);
         var after = States.Market(id);
@@ -299,7 +300,7 @@ public sealed class LedgerAudit(bool partial = false)
         if (recorded.Data is PoolEvent change)
         {
             CheckPool(id, pool, after.Pool, change, recorded.Position);
-            CheckCaps(id, market, flow, after.Pool, change, recorded.Position);
+            CheckCaps(id, market, pool, after.Pool, change, recorded.Position);
         }
     }
 
@@ -388,19 +389,37 @@ public sealed class LedgerAudit(bool partial = false)
         }
     }
 
-    /// <summary>Counts the caps by itself, without asking the rules that the decision asked.</summary>
-    private void CheckCaps(MarketId id, Market market, TradeFlow flow, Pool after, PoolEvent change, long position)
+    /// <summary>Counts the caps by itself, without asking the rules or the folds that the decision asked.</summary>
+    private void CheckCaps(MarketId id, Market market, Pool before, Pool after, PoolEvent change, long position)
     {
-        if (change is not TradeExecuted { Side: TradeSide.Buy } e || market.Terms() is not { } terms || market.Policy()?.Rules.CapsOf(terms.Kind) is not { } caps)
+        if (!_caps.TryGetValue(id.Value, out var counts))
+        {
+            _caps[id.Value] = counts = new CapCounts();
+        }
+
+        var count = counts.Take(change);
+        if (market.Terms() is not { } terms || market.Policy()?.Rules is not { } rules || rules.CapsOf(terms.Kind) is not { } caps)
         {
             return;
         }
 
-        var (exposure, recent) = (after.HolderOf(e.Account).ExposureUnits, flow.Of(e.Account).Rate.Times.Count(time => time > (e.At - Duration.FromMinutes(1)).ToUnixTimeTicks()));
+        var liquidity = caps.CountsLiquidity == true;
+        if (change is not TradeExecuted && !liquidity)
+        {
+            return;
+        }
+
+        // The opening is the market's, which has no rate, and whose shares are counted once others are bought.
+        var (opens, adds, buys) = (!before.IsOpen, change is LiquidityAdded, change is TradeExecuted { Side: TradeSide.Buy });
+        var exposure = count.Traded + (liquidity ? count.FromLiquidity : 0);
+        var recent = count.Trades + (liquidity ? count.Changes : 0);
+        var limit = market.HaltLevel() == HaltLevel.Soft || States.Slo.Slows(rules) ? Math.Max(1, caps.MaxTradesPerMinute / 2 ?? 0) : caps.MaxTradesPerMinute;
+        var holds = !((buys || (adds && !opens && count.Added > 0)) && exposure > caps.MaxExposurePerUser?.Units)
+            && !((buys || (adds && (opens || after.OpenInterest > before.OpenInterest))) && after.OpenInterest > caps.MaxOpenInterest)
+            && !(!opens && caps.MaxTradesPerMinute is not null && recent > limit);
         Report.Record(
-            Check.RiskCaps,
-            !(exposure > caps.MaxExposurePerUser?.Units) && !(after.OpenInterest > caps.MaxOpenInterest) && !(recent >= caps.MaxTradesPerMinute), position,
-            $"{id}: {e.Account} has {exposure} units at stake, the market {after.OpenInterest.Units} of open interest, and this is trade {recent + 1} of the account in a minute");
+            Check.RiskCaps, holds, position,
+            $"{id}: {change.Account} has {exposure} units at stake, the market {after.OpenInterest.Units} of open interest, and this is the account's trade or change {recent} in a minute");
     }
 
     /// <summary>Keeps running sums, so that a market with many holders costs no more at each trade than one with few.</summary>

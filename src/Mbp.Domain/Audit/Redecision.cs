@@ -45,7 +45,7 @@ internal static class Redecision
                     RulesetDecider.Decider.Decide(new PublishRuleset(e.Policy, e.Signature, e.At), states.Rulesets(stream.Key)).On(recorded.Stream),
                 "watcher" when recorded.Data is BurnReported e =>
                     SloDecider.Decide(new ReportBurn(e.WindowEnd, e.BurnRate, e.At), states.Slo, states.Rulesets(RulesetLibrary.DefaultName)).On(SloPolicy.Stream),
-                "abuse" => OfAbuse(new MarketId(stream.Key), recorded.Data, states),
+                "abuse" => OfAbuse(new MarketId(stream.Key), recorded.Data, command, states),
                 // A clawback may open the insurance account: that is the moderator's decision, and no command of an account.
                 // A dispute opens and funds the platform's accounts in the same way.
                 "account" when recorded.Data is AccountOpened or CreditsGranted && command.Any(r => r.Data is AbuseEvent or ResolutionEvent) => (Decision<StreamEvent>?)null,
@@ -112,14 +112,15 @@ internal static class Redecision
             MarketCreated e => Create(e),
             PoolEvent e when CommandOf(id, e) is { } asked => Trade(asked),
             // The other side of what the anti-abuse rules or a moderator did.
-            MarketHalted { Rule: HaltRule.Abuse or HaltRule.Moderation } => (Decision<StreamEvent>?)null,
-            MarketResumed { Tick: null } when written.Any(r => r.Data is ModerationUndone) => (Decision<StreamEvent>?)null,
+            MarketHalted { Rule: HaltRule.Abuse or HaltRule.Moderation } or MarketHalted { Since: not null } => (Decision<StreamEvent>?)null,
+            MarketResumed { Tick: null } when written[^1].Data is ModerationUndone => (Decision<StreamEvent>?)null,
+            MarketResumed { Tick: null } e => MarketDecider.Resume(
+                new ResumeMarket(e.Reason, e.At, written.Select(r => r.Data).OfType<ModerationUndone>().FirstOrDefault()?.By[0]), before.Market, before.Moderation),
             MarketHalted { Rule: HaltRule.Sla } e => MarketDecider.Freeze(new FreezeOverdue(e.At), before.Market, before.Resolution),
             MarketHalted { Tick: { } tick } e => Judge(tick, e.At),
             MarketHaltEased e => Judge(e.Tick, e.At),
             MarketResumed { Tick: { } tick } e => Judge(tick, e.At),
-            MarketHalted e => Decide(new HaltMarket(e.Level, e.Reason, e.At)),
-            MarketResumed e => Decide(new ResumeMarket(e.Reason, e.At)),
+            MarketHalted e => Decide(new HaltMarket(e.Asked ?? e.HeldAt ?? e.Level, e.Reason, e.At)),
             RulesetActivated e => MarketDecider.Activate(new ActivateRuleset(e.Version, e.Reason, e.At), e.Name, before.Market, states.Rulesets(e.Name)).On(id.Stream),
             RulesetRolledBack e => Decide(new RollBackRuleset(e.Reason, e.At)),
             MarketClosed e => MarketDecider.Close(new CloseMarket(e.Reason, e.At), before.Market, before.LastDay).On(id.Stream),
@@ -141,7 +142,7 @@ internal static class Redecision
         Decision<StreamEvent> Decide(MarketCommand command) => MarketDecider.Decider.Decide(command, before.Market).On(id.Stream);
     }
 
-    private static Decision<StreamEvent>? OfAbuse(MarketId id, object @event, AuditStates states)
+    private static Decision<StreamEvent>? OfAbuse(MarketId id, object @event, IReadOnlyList<Recorded> written, AuditStates states)
     {
         var before = states.Market(id);
         return @event switch
@@ -152,6 +153,8 @@ internal static class Redecision
             ModerationProposed e => Moderated(new ChangeModeration(id, e.Number, e.Change, e.Reason, e.By, e.At), e.Measure),
             ModerationApplied { By: [_, var second] } e => Moderated(new ApproveModeration(id, e.Number, second, e.At), e.Measure),
             ModerationApplied e => Moderated(new Moderate(id, e.Measure, e.Reason, e.By[0], e.At), e.Measure),
+            // A person resumed the market, which its own event tells.
+            ModerationUndone when written[^1].Data is MarketResumed => (Decision<StreamEvent>?)null,
             ModerationUndone e => Changed(e.Number, ModerationChange.Undo, e.Reason, e.By, e.At),
             ModerationRedone e => Changed(e.Number, ModerationChange.Redo, e.Reason, e.By, e.At),
             _ => (Decision<StreamEvent>?)null,

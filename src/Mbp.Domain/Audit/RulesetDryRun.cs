@@ -25,7 +25,8 @@ public sealed class RulesetDryRun(Policy candidate, Instant from, MarketId? only
     public const int Listed = 20;
 
     // Once prices have stood still for so long, every average is the price, and nothing a rule asks about changes.
-    private static readonly Duration Quiet = Duration.FromMinutes(30);
+    // Depth that is there has lasted by then as well.
+    private static readonly Duration Quiet = Pool.DepthDwell + PriceTrack.TickLength;
 
     private readonly Dictionary<string, Trial> _trials = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, PositionList> _refused = new(StringComparer.Ordinal);
@@ -117,7 +118,7 @@ public sealed class RulesetDryRun(Policy candidate, Instant from, MarketId? only
     {
         MarketCreated e => TradeFlow.Fold.Apply(
             TradeFlow.Fold.Apply(flow, e), new RulesetActivated(candidate.Rules.Name, candidate.Rules.Version, candidate.Hash, candidate, "dry run", e.At)),
-        TradeExecuted e => TradeFlow.Fold.Apply(flow, e),
+        PoolEvent e => TradeFlow.Fold.Apply(flow, e),
         _ => flow,
     };
 
@@ -162,11 +163,11 @@ public sealed class RulesetDryRun(Policy candidate, Instant from, MarketId? only
         }
 
         var run = trial.Run ??= new HaltRun(candidate.Rules, HaltJudge.OutcomesOf(market.Pool));
-        var depth = HaltJudge.Shallow(halts, market.Pool);
         var end = Instant.Min(until, market.Market.Terms()!.ClosesAt);
         var tick = PriceTrack.TickAtOrAfter(Instant.Max(Instant.Max(from, first), trial.Next));
         for (; tick < end; tick += PriceTrack.TickLength)
         {
+            var depth = HaltJudge.Shallow(halts, market.Pool, tick);
             if (trial.IsJudged && tick - market.Track.Last > Quiet && IsAtRest(run.Standing, depth))
             {
                 tick = PriceTrack.TickAtOrAfter(end);
@@ -250,24 +251,35 @@ public sealed class PositionList
     }
 }
 
-/// <summary>Halts: counted by level, the first of each level kept.</summary>
+/// <summary>Halts: counted by level, the earliest of each level kept. Markets are gone through one by one, so halts come in no order of time.</summary>
 public sealed class HaltList
 {
     private readonly SortedDictionary<HaltLevel, long> _counts = [];
-    private readonly List<DryRunHalt> _first = [];
+    private readonly Dictionary<HaltLevel, List<DryRunHalt>> _first = [];
 
     public long Count => _counts.Values.Sum();
 
     public IReadOnlyDictionary<HaltLevel, long> ByLevel => _counts;
 
-    public IReadOnlyList<DryRunHalt> First => _first;
+    /// <summary>In the order of time.</summary>
+    public IReadOnlyList<DryRunHalt> First => [.. _first.Values.SelectMany(halts => halts).Order(ByTime)];
+
+    private static readonly Comparer<DryRunHalt> ByTime = Comparer<DryRunHalt>.Create(
+        (a, b) => a.Tick != b.Tick ? a.Tick.CompareTo(b.Tick) : string.CompareOrdinal(a.Market, b.Market));
 
     internal void Add(DryRunHalt halt)
     {
-        var count = _counts[halt.Level] = _counts.GetValueOrDefault(halt.Level) + 1;
-        if (count <= RulesetDryRun.Listed)
+        _counts[halt.Level] = _counts.GetValueOrDefault(halt.Level) + 1;
+        if (!_first.TryGetValue(halt.Level, out var first))
         {
-            _first.Add(halt);
+            _first[halt.Level] = first = [];
+        }
+
+        var at = first.BinarySearch(halt, ByTime);
+        first.Insert(at < 0 ? ~at : at, halt);
+        if (first.Count > RulesetDryRun.Listed)
+        {
+            first.RemoveAt(RulesetDryRun.Listed);
         }
     }
 }

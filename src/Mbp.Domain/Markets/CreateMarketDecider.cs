@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Accounts;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Trading;
@@ -60,6 +61,11 @@ public static class CreateMarketDecider
         if (liquidity.Rejection is { } poor)
         {
             return poor;
+        }
+
+        if (RiskRules.OfOpening((LiquidityAdded)opening.Events[0], created.Kind, policy.Rules, Pool.Empty([.. created.Outcomes], created.FeePpm)) is { } ruled)
+        {
+            return ((Decision<StreamEvent>)ruled).Under(policy.Hash);
         }
 
         Decision<StreamEvent> made =

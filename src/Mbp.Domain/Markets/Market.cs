@@ -21,7 +21,7 @@ public abstract record Market
     public static Market Initial { get; } = new Unknown();
 
     public static readonly Fold<Market> Fold = new(
-        "market", 2, Initial, (market, @event) => @event is MarketEvent e ? Evolve(market, e) : market, snapshotEvery: 500);
+        "market", 3, Initial, (market, @event) => @event is MarketEvent e ? Evolve(market, e) : market, snapshotEvery: 500);
 
     public sealed record Unknown : Market;
 
@@ -35,9 +35,13 @@ public abstract record Market
     /// <param name="Rule">What halted it.</param>
     /// <param name="Reason">Why, in words.</param>
     /// <param name="Since">When this level began.</param>
-    /// <param name="ReopensAt">Hard: no rule eases it earlier; null = only a person does.</param>
+    /// <param name="ReopensAt">Hard: when no rule was to ease it earlier, as it was written then; null = only a person does. What is so now says <see cref="HaltJudge.ReopensAt"/>.</param>
     public sealed record Halted(
-        MarketTerms Terms, MarketRules Rules, HaltHistory Halts, HaltLevel Level, HaltLevel HeldAt, HaltRule Rule, string Reason, Instant Since, Instant? ReopensAt) : Market;
+        MarketTerms Terms, MarketRules Rules, HaltHistory Halts, HaltLevel Level, HaltLevel HeldAt, HaltRule Rule, string Reason, Instant Since, Instant? ReopensAt) : Market
+    {
+        /// <summary>What it is made of.</summary>
+        public HaltLayers Layers { get; init; } = HaltLayers.None;
+    }
 
     /// <param name="Terms">What was agreed.</param>
     /// <param name="Rules">By which rules it is decided.</param>
@@ -53,12 +57,12 @@ public abstract record Market
         (Unknown, MarketCreated e) => new Open(MarketTerms.From(e), MarketRules.First(e.PolicyHash), HaltHistory.None),
         (Open open, MarketCreatedTemplate e) => open with { Terms = open.Terms with { TemplateId = e.TemplateId, TemplateVersion = e.TemplateVersion } },
 
-        (Open open, MarketHalted e) => Halt(open.Terms, open.Rules, open.Halts, HaltLevel.None, e),
-        (Halted halted, MarketHalted e) => Halt(halted.Terms, halted.Rules, halted.Halts, halted.Level, e),
+        (Open open, MarketHalted e) => Halt(open.Terms, open.Rules, open.Halts, null, e),
+        (Halted halted, MarketHalted e) => Halt(halted.Terms, halted.Rules, halted.Halts, halted, e),
         (Closed closed, MarketHalted { Rule: HaltRule.Sla } e) => closed with { FrozenSince = e.At },
         (Halted halted, MarketHaltEased e) => halted with
         {
-            Level = e.Level, Since = e.Tick, ReopensAt = null, Halts = halted.Halts.After(halted.Level, e.Level, e.Tick),
+            Level = e.Level, Since = e.Tick, ReopensAt = null, Halts = halted.Halts.After(halted.Level, e.Level, e.Tick), Layers = halted.Layers.Eased(e),
         },
         (Halted halted, MarketResumed e) => new Open(halted.Terms, halted.Rules, halted.Halts.After(halted.Level, HaltLevel.None, e.Tick ?? e.At)),
 
@@ -74,8 +78,17 @@ public abstract record Market
         _ => throw new InvalidOperationException($"{@event.GetType().Name} cannot follow {market.GetType().Name}."),
     };
 
-    private static Halted Halt(MarketTerms terms, MarketRules rules, HaltHistory halts, HaltLevel before, MarketHalted e) => new(
-        terms, rules, halts.After(before, e.Level, e.Tick ?? e.At), e.Level, e.HeldAt ?? e.Level, e.Rule ?? HaltRule.Manual, e.Reason, e.Tick ?? e.At, e.ReopensAt);
+    private static Halted Halt(MarketTerms terms, MarketRules rules, HaltHistory halts, Halted? before, MarketHalted e)
+    {
+        var (at, asked) = (e.Tick ?? e.At, e.Asked ?? e.HeldAt ?? e.Level);
+        // Whoever only holds a market below the level that it has does not make that level any longer.
+        var since = e.Since ?? (e.Rule is HaltRule.Manual or HaltRule.Moderation && before is { } held && held.Level == e.Level && asked < e.Level ? held.Since : at);
+        return new Halted(
+            terms, rules, halts.After(before?.Level ?? HaltLevel.None, e.Level, at), e.Level, e.HeldAt ?? e.Level, e.Rule ?? HaltRule.Manual, e.Reason, since, e.ReopensAt)
+        {
+            Layers = (before?.Layers ?? HaltLayers.None).With(e, asked, since),
+        };
+    }
 }
 
 /// <summary>The rules that a market is decided by, and those that were before them.</summary>

@@ -30,7 +30,12 @@ public sealed record CreateMarket(
 
 public sealed record HaltMarket(HaltLevel Level, string Reason, Instant At) : MarketCommand;
 
-public sealed record ResumeMarket(string Reason, Instant At) : MarketCommand;
+/// <param name="Reason">Why.</param>
+/// <param name="At">Ledger time.</param>
+/// <param name="By">
+/// Who asks: the moderation cases that hold the market are taken back in that name. Null where a ledger tells of a resumption from before that was done.
+/// </param>
+public sealed record ResumeMarket(string Reason, Instant At, string? By = null) : MarketCommand;
 
 /// <summary>Asks the halt rules at a tick.</summary>
 /// <param name="Tick">A multiple of 30 s that has passed.</param>

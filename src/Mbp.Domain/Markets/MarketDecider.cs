@@ -1,3 +1,4 @@
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Pricing;
@@ -41,13 +42,36 @@ public static class MarketDecider
             return [];
         }
 
-        Decision<MarketEvent> decision = HaltJudge.At(c.Tick, rules, standing, track, HaltJudge.OutcomesOf(pool), HaltJudge.Shallow(halts, pool)) switch
+        Decision<MarketEvent> decision = HaltJudge.At(c.Tick, rules, standing, track, HaltJudge.OutcomesOf(pool), HaltJudge.Shallow(halts, pool, c.Tick)) switch
         {
             null => [],
             { Rule: { } rule } step => [new MarketHalted(step.To, Words.Of(rule), c.At, rule, step.HeldAt, c.Tick, step.ReopensAt, step.Evidence)],
             { To: HaltLevel.None } step => [new MarketResumed("rule", c.At, c.Tick, step.Evidence)],
             var step => [new MarketHaltEased(step.To, c.Tick, c.At, step.Evidence)],
         };
+        return decision.Under(market.Policy()?.Hash);
+    }
+
+    /// <summary>
+    /// A person resumes a market: of any halt, also of one by rule, and of the moderation cases that stop or slow it. A case that stayed in force
+    /// without effect would tell moderators that the market is stopped when it is not.
+    /// </summary>
+    public static Decision<StreamEvent> Resume(ResumeMarket c, Market market, Moderation cases)
+    {
+        ArgumentNullException.ThrowIfNull(c);
+        ArgumentNullException.ThrowIfNull(cases);
+        var resumed = Decide(c, market);
+        if (resumed.Rejection is { } refused)
+        {
+            return refused;
+        }
+
+        var id = market.Terms()!.MarketId;
+        Decision<StreamEvent> decision =
+        [
+            .. c.By is not { } by ? [] : cases.Halting().Select(one => id.Abuse.With(new ModerationUndone(one.Number, c.Reason, [by], c.At))),
+            .. resumed.On(id.Stream).Events,
+        ];
         return decision.Under(market.Policy()?.Hash);
     }
 
@@ -112,8 +136,10 @@ public static class MarketDecider
 
         (_, Market.Closed) => MarketErrors.AlreadyClosed,
 
-        // A halt only grows: a weaker or equal one is already in force. A person's holds where a rule's would have eased by itself.
-        (HaltMarket c, Market.Halted halted) when c.Level < halted.Level || (c.Level == halted.Level && halted.HeldAt == c.Level) => [],
+        // A person's halt only grows.
+        (HaltMarket c, Market.Halted { Layers.Manual: { } manual }) when c.Level <= manual.Level => [],
+        // Below the level that the market has it is in force once others let go of it: rules, or moderators.
+        (HaltMarket c, Market.Halted halted) when c.Level < halted.Level => [Held(c, halted)],
         (HaltMarket c, _) => [new MarketHalted(c.Level, c.Reason, c.At, HaltRule.Manual, c.Level)],
 
         (ResumeMarket c, Market.Halted) => [new MarketResumed(c.Reason, c.At)],
@@ -121,6 +147,13 @@ public static class MarketDecider
 
         _ => throw new InvalidOperationException($"{command.GetType().Name} has no decision."),
     };
+
+    private static MarketHalted Held(HaltMarket c, Market.Halted halted)
+    {
+        var held = c.Level > halted.HeldAt ? c.Level : halted.HeldAt;
+        return new MarketHalted(
+            halted.Level, c.Reason, c.At, HaltRule.Manual, held, ReopensAt: halted.ReopensAt, Asked: c.Level < held ? c.Level : null);
+    }
 
     private static EquatableArray<Price> Twap24h(PriceHistory history, Instant at) =>
         history.Twap(at, VoidWindow) is { } twap

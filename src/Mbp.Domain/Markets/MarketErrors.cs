@@ -1,3 +1,4 @@
+using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
 using NodaTime.Text;
@@ -22,7 +23,7 @@ public static class MarketErrors
     public static Rejection Halted(Market.Halted halted)
     {
         ArgumentNullException.ThrowIfNull(halted);
-        var until = halted.ReopensAt is { } at ? $" It opens again by rule no earlier than {InstantPattern.General.Format(at)}." : " A person must lift it.";
+        var until = HaltJudge.ReopensAt(halted) is { } at ? $" It opens again by rule no earlier than {InstantPattern.General.Format(at)}." : " A person must lift it.";
         return new(RejectionKind.Conflict, "markets.halted", $"The market is halted ({halted.Level}): {halted.Reason}.{until}") { Rule = $"halts.{Words.Of(halted.Rule)}" };
     }
 

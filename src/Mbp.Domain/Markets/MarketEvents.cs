@@ -55,6 +55,8 @@ public sealed record MarketCreatedTemplate(string TemplateId, int TemplateVersio
 /// <param name="Tick">The tick that was judged.</param>
 /// <param name="ReopensAt">A rule eases it no earlier.</param>
 /// <param name="Evidence">What the rule rests on.</param>
+/// <param name="Asked">The level that a person asked for, where the market is held further by others.</param>
+/// <param name="Since">When this level began, where what held the market further was taken back.</param>
 public sealed record MarketHalted(
     HaltLevel Level,
     string Reason,
@@ -63,7 +65,9 @@ public sealed record MarketHalted(
     HaltLevel? HeldAt = null,
     Instant? Tick = null,
     Instant? ReopensAt = null,
-    HaltEvidence? Evidence = null) : MarketEvent;
+    HaltEvidence? Evidence = null,
+    HaltLevel? Asked = null,
+    Instant? Since = null) : MarketEvent;
 
 /// <summary>A rule took the halt back by one level, not yet to none.</summary>
 public sealed record MarketHaltEased(HaltLevel Level, Instant Tick, Instant At, HaltEvidence? Evidence = null) : MarketEvent;

@@ -11,10 +11,16 @@ namespace Mbp.Domain.Trading;
 public sealed record Holder(EquatableArray<Shares> Shares, LpShares LpShares, Credits Paid, Credits Received, FeeIndex? FeeEntry = null)
 {
     /// <summary>
-    /// Cash paid less cash received by its trades, fees included, in units (spec D17); negative for one who took more out than in. Liquidity does not
-    /// count: it is capital of the pool, and caps on it would forbid the depth that is asked for (spec part 4, item 5).
+    /// Cash paid less cash received by its trades, fees included, in units (spec D17); negative for one who took more out than in. Liquidity is not in
+    /// it: it is capital of the pool, and caps on it would forbid the depth that is asked for (spec part 4, item 5).
     /// </summary>
     public long ExposureUnits { get; init; }
+
+    /// <summary>
+    /// What the shares that liquidity turned into were worth at the prices of then, in units, rounded up: those that came back when it was added, and
+    /// those that were left when it went. Liquidity that stays in the pool is not in it.
+    /// </summary>
+    public long LiquidityUnits { get; init; }
 
     public static Holder None(int outcomes) => new(EquatableArray.Own(new Shares[outcomes]), default, default, default);
 }

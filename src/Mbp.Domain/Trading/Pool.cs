@@ -4,6 +4,7 @@ using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Units;
 using Mbp.Ledger;
+using NodaTime;
 
 namespace Mbp.Domain.Trading;
 
@@ -37,7 +38,7 @@ public sealed record Pool(
 {
     /// <summary>The pool of a market, from the terms that the market opened with and the pool's own events.</summary>
     public static readonly Fold<Pool> Fold = new(
-        "pool", 3, Empty([], 0),
+        "pool", 4, Empty([], 0),
         (pool, @event) => @event switch
         {
             PoolEvent e => Evolve(pool, e),
@@ -59,6 +60,15 @@ public sealed record Pool(
     /// <summary>The largest depth@2% of outcome 0 that liquidity ever gave it, shares (spec D8).</summary>
     public Shares Deepest { get; init; }
 
+    /// <summary>The largest depth@2% that the opening gave it, or that liquidity held for <see cref="DepthDwell"/>.</summary>
+    public Shares LastingDepth { get; init; }
+
+    /// <summary>Depths above that which liquidity has held, each since when; deeper and younger ones last.</summary>
+    public EquatableArray<DepthSince> Depths { get; init; } = [];
+
+    /// <summary>Depth that somebody brings and takes away within this time was never the market's.</summary>
+    public static readonly Duration DepthDwell = Duration.FromHours(1);
+
     [JsonIgnore]
     public bool IsOpen => LpSupply > LpShares.Zero;
 
@@ -69,6 +79,18 @@ public sealed record Pool(
     /// <summary>S - min R: the most that the holders can win from the pool's side (spec D17).</summary>
     [JsonIgnore]
     public Shares OpenInterest => Locked.AsCompleteSets() - LeastReserve(Reserves.AsSpan());
+
+    /// <summary>The largest depth that lasted, as of an instant.</summary>
+    public Shares LastingDepthAt(Instant at)
+    {
+        var lasting = LastingDepth;
+        foreach (var depth in Depths)
+        {
+            lasting = at - depth.Since >= DepthDwell && depth.Depth > lasting ? depth.Depth : lasting;
+        }
+
+        return lasting;
+    }
 
     /// <summary>The outcome's place, or -1. A market has few outcomes.</summary>
     public int IndexOf(string outcome) => Outcomes.AsSpan().IndexOf(outcome);
@@ -106,6 +128,7 @@ public sealed record Pool(
         && Outcomes == other.Outcomes && FeePpm == other.FeePpm && Reserves == other.Reserves && Locked == other.Locked
         && LpSupply == other.LpSupply && FeesCollected == other.FeesCollected && FeesClaimed == other.FeesClaimed
         && Opener == other.Opener && Seed == other.Seed && Deepest == other.Deepest
+        && LastingDepth == other.LastingDepth && Depths == other.Depths
         && FeeIndex == other.FeeIndex && FeeRest == other.FeeRest && Prices == other.Prices
         && Holders.Count == other.Holders.Count
         && Holders.All(pair => other.Holders.TryGetValue(pair.Key, out var holder) && holder == pair.Value);
@@ -123,3 +146,6 @@ public sealed record Pool(
         return least;
     }
 }
+
+/// <summary>A depth@2% of outcome 0 that the pool's liquidity has not fallen below since.</summary>
+public sealed record DepthSince(Shares Depth, Instant Since);

@@ -1,5 +1,7 @@
+using System.Numerics;
 using Mbp.Domain.Pricing;
 using Mbp.Domain.Units;
+using NodaTime;
 
 namespace Mbp.Domain.Trading;
 
@@ -14,6 +16,8 @@ internal static class PoolFold
         {
             Reserves = reserves,
             Deepest = depth > pool.Deepest ? depth : pool.Deepest,
+            LastingDepth = pool.IsOpen ? pool.LastingDepthAt(e.At) : depth,
+            Depths = pool.IsOpen ? Depths(pool, depth, e.At) : [],
             Locked = pool.Locked + e.Amount,
             LpSupply = pool.LpSupply + e.Minted,
             FeesClaimed = pool.FeesClaimed + e.Claimed,
@@ -27,16 +31,19 @@ internal static class PoolFold
                 Paid = holder.Paid + e.Amount,
                 Received = holder.Received + e.Claimed,
                 FeeEntry = pool.FeeIndex,
+                LiquidityUnits = Plus(holder.LiquidityUnits, Worth(e.Back, e.Prices)),
             }),
         };
     }
 
     public static Pool Remove(Pool pool, LiquidityRemoved e)
     {
-        var holder = pool.HolderOf(e.Account);
+        var (holder, reserves) = (pool.HolderOf(e.Account), Difference(pool.Reserves, e.Out));
         return pool with
         {
-            Reserves = Difference(pool.Reserves, e.Out),
+            Reserves = reserves,
+            LastingDepth = pool.LastingDepthAt(e.At),
+            Depths = Depths(pool, Depth.Of(reserves.AsSpan(), 0).Shares, e.At),
             Locked = pool.Locked - e.Merged,
             LpSupply = pool.LpSupply - e.LpShares,
             FeesClaimed = pool.FeesClaimed + e.Claimed,
@@ -47,6 +54,7 @@ internal static class PoolFold
                 LpShares = holder.LpShares - e.LpShares,
                 Received = holder.Received + e.Merged + e.Claimed,
                 FeeEntry = pool.FeeIndex,
+                LiquidityUnits = Plus(holder.LiquidityUnits, Worth(e.Left, e.Prices)),
             }),
         };
     }
@@ -79,6 +87,51 @@ internal static class PoolFold
                 ExposureUnits = holder.ExposureUnits + (buy ? e.Amount.Units : -e.Amount.Units),
             }),
         };
+    }
+
+    /// <summary>What shares are worth at marginal prices, in units, rounded up.</summary>
+    internal static long Worth(EquatableArray<Shares> shares, EquatableArray<Price> prices)
+    {
+        var sum = BigInteger.Zero;
+        for (var o = 0; o < shares.Count; o++)
+        {
+            sum += (BigInteger)shares[o].Units * prices[o].Units;
+        }
+
+        return (long)BigInteger.Min(IntegerMath.CeilDiv(sum, Decimal8.One), Decimal8.Max);
+    }
+
+    // Nobody has more at stake than there is: beyond that the sum says no more, and it must not stop the fold.
+    private static long Plus(long units, long more) => Math.Min(Decimal8.Max, units + more);
+
+    /// <summary>
+    /// The depths that have held, once the depth is another: those above it end with it, and it has held since the earliest of them began. Only what is
+    /// above the depth that lasted already is of interest, and that is over after an hour; the newest of too many gives way.
+    /// </summary>
+    private static EquatableArray<DepthSince> Depths(Pool pool, Shares depth, Instant at)
+    {
+        const int Most = 16;
+        var (lasting, since) = (pool.LastingDepthAt(at), at);
+        var kept = new List<DepthSince>(pool.Depths.Count + 1);
+        foreach (var held in pool.Depths)
+        {
+            if (held.Depth >= depth)
+            {
+                since = Instant.Min(since, held.Since);
+            }
+            else if (held.Depth > lasting)
+            {
+                kept.Add(held);
+            }
+        }
+
+        if (depth > lasting)
+        {
+            kept.RemoveRange(Math.Min(kept.Count, Most - 1), Math.Max(0, kept.Count - Most + 1));
+            kept.Add(new DepthSince(depth, since));
+        }
+
+        return [.. kept];
     }
 
     private static EquatableArray<Shares> Sum(EquatableArray<Shares> left, EquatableArray<Shares> right)

@@ -71,6 +71,7 @@ public static class TradeDecider
             RemoveLiquidity when slow => MarketErrors.SlowMode,
             RemoveLiquidity remove when rules.Trading.SeedLocked && TouchesSeed(remove, pool) => TradingErrors.SeedLocked(pool.Seed),
             BuyShares or SellShares => RiskRules.Refusal((TradeExecuted)change[0], market.Terms()!.Kind, rules, pool, flow, slow),
+            AddLiquidity or RemoveLiquidity => RiskRules.Refusal(change[0], market.Terms()!.Kind, rules, pool, flow, slow),
             _ => null,
         };
     }

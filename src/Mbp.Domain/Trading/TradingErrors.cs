@@ -15,7 +15,7 @@ public static class TradingErrors
         RejectionKind.Refused, "trading.too_large", $"This would take a total of the market beyond {Decimal8.Format(Decimal8.Max)}, the largest amount there is.");
 
     public static Rejection SeedLocked(LpShares seed) => new(
-        RejectionKind.Refused, "trading.seed_locked", $"The opening liquidity of {seed} LP shares stays in the pool until the market is settled.", "lpShares");
+        RejectionKind.Refused, "trading.seed_locked", $"The opening liquidity of {seed} LP shares stays in the pool until the market is settled.", "lpShares") { Rule = "trading.seed_locked" };
 
     public static Rejection OpeningInvalid(string message, string field) => new(RejectionKind.Invalid, "trading.opening_invalid", message, field);
 

@@ -144,7 +144,14 @@ internal sealed class TickWorker(LedgerWriter writer, EventFeed feed, LiveLedger
         Market.Fold.Of(market.Stream), TradeFlow.Fold.Of(market.Stream), FlagLog.Fold.Of(market.Abuse),
         (at, lifecycle, flow, flags) => AbuseDecider.Judge(new JudgeTrades(market, tick, at), lifecycle, flow, flags));
 
-    private static bool IsRestless(MarketView view, Instant tick) => view.Market switch
+    private static bool IsRestless(MarketView view, Instant tick) => IsNearTheLast(view, tick) || IsShallow(view, tick);
+
+    /// <summary>A pool is as shallow in a quiet market as in a busy one: after other rules came into force, or a person resumed it, no quote tells of it.</summary>
+    private static bool IsShallow(MarketView view, Instant tick) =>
+        view.Market is Market.Open or Market.Halted && view.Market.HaltLevel() < HaltLevel.Soft
+        && view.Market.Policy()?.Rules.Halts is { DepthFloor: not null } halts && view.Pool.IsOpen && HaltJudge.Shallow(halts, view.Pool, tick) is not null;
+
+    private static bool IsNearTheLast(MarketView view, Instant tick) => view.Market switch
     {
         Market.Open open => open.Rules.Policy?.Rules.Halts is not null && view.Prices.Last > tick - Restless,
         Market.Halted halted => halted.Rules.Policy?.Rules.Halts is not null && (halted.Level > halted.HeldAt || view.Prices.Last > tick - Restless),

@@ -20,7 +20,9 @@ public sealed record BurnRequest(string? WindowEnd, string? BurnRate);
 /// <param name="LastWindow">The last one's end.</param>
 /// <param name="Position">Where in the ledger.</param>
 /// <param name="Receipt">Of a report.</param>
-public sealed record SloResponse(bool SlowMode, string? Since, int RedInARow, int GreenInARow, string? LastWindow, long Position, ReceiptItem? Receipt = null);
+/// <param name="Counted">Of a report: whether it was a new window. One that was reported before, or that ended before the last one, changes nothing.</param>
+public sealed record SloResponse(
+    bool SlowMode, string? Since, int RedInARow, int GreenInARow, string? LastWindow, long Position, ReceiptItem? Receipt = null, bool? Counted = null);
 
 /// <summary>The error budget's hand on trading (C16): a watcher reports its burn, and two red windows slow the markets down.</summary>
 internal static class SloEndpoints
@@ -67,7 +69,7 @@ internal static class SloEndpoints
         }
 
         var view = await live.AtLeastAsync(outcome.Position, TimeSpan.FromSeconds(5), cancellationToken);
-        return TypedResults.Ok(Show(view.Slo, outcome.Position, commands.ReceiptOf(outcome)));
+        return TypedResults.Ok(Show(view.Slo, outcome.Position, commands.ReceiptOf(outcome)) with { Counted = outcome.Events.Count > 0 });
     }
 
     private static SloResponse Show(SloPolicy slo, long position, ReceiptItem? receipt) => new(

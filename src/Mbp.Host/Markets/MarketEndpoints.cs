@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Mbp.Domain.Abuse;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Markets.Halts;
 using Mbp.Domain.Pricing;
@@ -154,12 +155,15 @@ internal static class MarketEndpoints
     {
         var fields = new Fields();
         var market = fields.Market("id", id);
-        var reason = fields.Text("reason", request.Reason ?? "operator", longest: 200);
+        var (reason, by) = (fields.Text("reason", request.Reason ?? "operator", longest: 200), Principal.Of(http).Id);
         return fields.Problem() is { } problem
             ? problem
             : await SendAsync(
                 http, commands, market,
-                Operation.On(MarketDecider.Decider, Market.Fold.Of(market.Stream), at => new ResumeMarket(reason, at)), request, cancellationToken);
+                Operation.On(
+                    Market.Fold.Of(market.Stream), Moderation.Fold.Of(market.Abuse),
+                    (at, lifecycle, cases) => MarketDecider.Resume(new ResumeMarket(reason, at, by), lifecycle, cases)),
+                request, cancellationToken);
     }
 
     private static async Task<Results<Ok<MarketStateResponse>, ProblemHttpResult>> CloseAsync(

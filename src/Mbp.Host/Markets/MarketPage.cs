@@ -75,9 +75,9 @@ internal static class MarketPage
     private static HaltState? Halt(Market market) => market switch
     {
         Market.Halted halted => new HaltState(
-            Words.Of(halted.Level), Words.Of(halted.Rule), halted.Reason, Text(halted.Since), Words.Of(halted.HeldAt), halted.ReopensAt is { } at ? Text(at) : null,
-            HaltHook.Of(halted.Rule)),
-        Market.Closed { FrozenSince: { } since } => new HaltState("hard", "sla", "no final value in time", Text(since), "hard", null, HaltHook.Of(HaltRule.Sla)),
+            Words.Of(halted.Level), Words.Of(halted.Rule), halted.Reason, Text(halted.Since), Words.Of(halted.HeldAt), HaltJudge.ReopensAt(halted) is { } at ? Text(at) : null,
+            HaltHook.Of(halted.Rule, halted.Level)),
+        Market.Closed { FrozenSince: { } since } => new HaltState("hard", "sla", "no final value in time", Text(since), "hard", null, HaltHook.Of(HaltRule.Sla, Domain.Markets.Halts.HaltLevel.Hard)),
         _ => null,
     };
 

@@ -57,11 +57,22 @@ public sealed record GoldenRow(long Line, EquatableArray<string> Values)
 {
     public string this[int index] => Values[index];
 
+    // 30 days: every tick up to a case's end is judged, and a case is to be over some day.
+    private const int MostSeconds = 30 * NodaConstants.SecondsPerDay;
+
+    private const int MostTimes = 10_000;
+
     /// <summary>An instant as seconds since the case began, to the 10 millionth.</summary>
     public Instant At(int index) => GoldenCase.Start + Duration.FromTicks(
-        decimal.TryParse(Values[index], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && decimal.IsInteger(seconds * NodaConstants.TicksPerSecond)
+        decimal.TryParse(Values[index], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds <= MostSeconds
+            && decimal.IsInteger(seconds * NodaConstants.TicksPerSecond)
             ? (long)(seconds * NodaConstants.TicksPerSecond)
-            : throw new FormatException($"line {Line}: '{Values[index]}' is no number of seconds, with at most 7 decimals"));
+            : throw new FormatException($"line {Line}: '{Values[index]}' is no number of seconds from 0 to {MostSeconds}, with at most 7 decimals"));
+
+    /// <summary>How often a step is repeated.</summary>
+    public int Times(int index) => int.TryParse(Values[index], NumberStyles.None, CultureInfo.InvariantCulture, out var times) && times is >= 1 and <= MostTimes
+        ? times
+        : throw new FormatException($"line {Line}: '{Values[index]}' is no number of times from 1 to {MostTimes}");
 
     /// <summary>A decimal number of 8 decimals, in units.</summary>
     public long Units(int index) => Decimal8.TryParse(Values[index], out var units, out var rule) ? units : throw new FormatException($"line {Line}: '{Values[index]}' {rule}");

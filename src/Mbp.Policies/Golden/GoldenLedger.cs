@@ -27,7 +27,17 @@ internal sealed class GoldenLedger
     /// <param name="kind">binary, scalar or categorical.</param>
     /// <param name="liquidity">What the pool opens with, CE$.</param>
     /// <param name="probabilities">The opening prices; empty = all equal.</param>
-    public GoldenLedger(Policy policy, string kind, Credits liquidity, EquatableArray<Price> probabilities)
+    public GoldenLedger(Policy policy, string kind, Credits liquidity, EquatableArray<Price> probabilities) => Take(Create(policy, kind, liquidity, probabilities));
+
+    private GoldenLedger()
+    {
+    }
+
+    /// <summary>What a market's opening is refused with; null = it opens.</summary>
+    public static string? Opening(Policy policy, string kind, Credits liquidity, EquatableArray<Price> probabilities) =>
+        new GoldenLedger().Create(policy, kind, liquidity, probabilities).Rejection?.Code;
+
+    private Decision<StreamEvent> Create(Policy policy, string kind, Credits liquidity, EquatableArray<Price> probabilities)
     {
         var at = GoldenCase.Start;
         var template = TemplateCatalogue.BuiltIn.FirstOrDefault(mould => Words.Of(mould.Kind) == kind) ?? throw new FormatException($"'{kind}' is no kind of market");
@@ -42,8 +52,8 @@ internal sealed class GoldenLedger
             _ => [],
         };
         var create = new CreateMarket(Id, "What will it be?", House, liquidity, probabilities, at + Duration.FromDays(30), parameters, policy.Rules.Name, at);
-        Take(CreateMarketDecider.Decide(
-            create, _states.Template(template.Id), _states.Rulesets(policy.Rules.Name), Market.Market, Market.Pool, _states.Account(House)));
+        return CreateMarketDecider.Decide(
+            create, _states.Template(template.Id), _states.Rulesets(policy.Rules.Name), Market.Market, Market.Pool, _states.Account(House));
     }
 
     public MarketStates Market => _states.Market(Id);

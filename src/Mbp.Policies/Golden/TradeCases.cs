@@ -16,8 +16,14 @@ internal static class TradeCases
         var prices = test.OptionalText("probabilities") is { } several ? several.Split(',', StringSplitOptions.TrimEntries)
             : test.OptionalText("probability") is { } first ? [first, (1 - decimal.Parse(first, CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture)]
             : [];
-        var ledger = new GoldenLedger(
-            policy, test.Text("market"), Parse<Credits>(test.Text("liquidity")), [.. prices.Select(Parse<Price>)]);
+        var (kind, liquidity, refused) = (test.Text("market"), Parse<Credits>(test.Text("liquidity")), test.OptionalText("opening"));
+        if (refused is not null)
+        {
+            var found = GoldenLedger.Opening(policy, kind, liquidity, [.. prices.Select(Parse<Price>)]);
+            return found == refused ? null : $"line {test.Line}: expected the opening to be refused with {refused}, got {found ?? Accepted}";
+        }
+
+        var ledger = new GoldenLedger(policy, kind, liquidity, [.. prices.Select(Parse<Price>)]);
         if (test.OptionalText("halted") is { } level)
         {
             ledger.Take(MarketDecider.Decider.Decide(
@@ -27,7 +33,7 @@ internal static class TradeCases
         foreach (var step in test.Rows("steps", 6, most: 7))
         {
             // The seventh value: the same step so many times.
-            for (var left = step.Values.Count > 6 ? int.Parse(step[6], CultureInfo.InvariantCulture) : 1; left > 0; left--)
+            for (var left = step.Values.Count > 6 ? step.Times(6) : 1; left > 0; left--)
             {
                 var answer = ledger.Trade(step[1], step[2], step[3], step.Units(4), step.At(0)).Rejection?.Code ?? Accepted;
                 if (answer != step[5])

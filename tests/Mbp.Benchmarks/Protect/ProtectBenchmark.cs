@@ -136,7 +136,7 @@ internal static class ProtectBenchmark
     private static async Task<string> PublishAsync(TradingSystem host)
     {
         const string Name = "bench";
-        var yaml = BuiltInPolicies.Yaml(RulesetLibrary.DefaultName).Split('\n').Select(line => line.Split(':')[0] is var field && field.Trim() switch
+        var yaml = BuiltInPolicies.Yaml(BuiltInPolicies.Default).Split('\n').Select(line => line.Split(':')[0] is var field && field.Trim() switch
         {
             "name" => Name,
             "max_exposure_per_user" or "max_open_interest" => "9000000000",

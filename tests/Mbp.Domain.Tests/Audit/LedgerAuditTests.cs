@@ -18,7 +18,7 @@ public sealed class LedgerAuditTests
 {
     private const string Counts =
         "Order 248, Decision 155, NoNegative 113, Conservation 155, CompleteSets 62, OneResolution 2, SettlementPlan 2, NoEarlyPayout 6, LiquidityShares 62, "
-        + "NoOverflow 248, NoLateTrade 53, PoolInvariant 53, Prices 62, ResolutionEvidence 2, PolicyHash 73, RiskCaps 28, SettledInFull 2, OnePayout 17, "
+        + "NoOverflow 248, NoLateTrade 53, PoolInvariant 53, Prices 62, ResolutionEvidence 2, PolicyHash 73, RiskCaps 41, SettledInFull 2, OnePayout 17, "
         + "CorrectionPlan 0, CorrectionByTwo 0, CorrectionShortfall 0, CorrectedInFull 0";
 
     [Fact]

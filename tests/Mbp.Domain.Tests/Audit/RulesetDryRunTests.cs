@@ -88,6 +88,19 @@ public sealed class RulesetDryRunTests
     }
 
     [Fact]
+    public void The_earliest_halts_are_listed_in_the_order_of_time()
+    {
+        var list = new HaltList();
+        foreach (var second in Enumerable.Range(0, 30).Reverse())
+        {
+            list.Add(new DryRunHalt($"m{second}", HaltLevel.Hard, HaltRule.Band, Noon + Duration.FromSeconds(second)));
+        }
+
+        Assert.Equal(Enumerable.Range(0, RulesetDryRun.Listed).Select(second => Noon + Duration.FromSeconds(second)), list.First.Select(halt => halt.Tick));
+        Assert.Equal(30, list.Count);
+    }
+
+    [Fact]
     public void One_market_may_be_asked_for()
     {
         Open(Replay);

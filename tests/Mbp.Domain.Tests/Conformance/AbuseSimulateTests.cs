@@ -61,6 +61,8 @@ public sealed class AbuseSimulateTests
     [InlineData("""[{"ts":1,"market":"m","account":"a","side":"hold","shares":1,"amount":1}]""", "order 1: side 'hold' is neither buy nor sell")]
     [InlineData("""[{"ts":1,"market":"m","account":"a","side":"buy","qty":-1,"amount":1}]""", "order 1: qty '-1': ")]
     [InlineData("""[{"ts":1,"market":"m","account":"a","side":"buy","qty":1}]""", "order 1: amount is missing, and so is price")]
+    [InlineData("""[{"ts":"9999-12-31T23:59:59Z","market":"m","account":"a","side":"buy","shares":1,"amount":1}]""", "order 1: ts '9999-12-31T23:59:59Z' is later than the year 9998")]
+    [InlineData("""[{"ts":253402300799999,"market":"m","account":"a","side":"buy","shares":1,"amount":1}]""", "order 1: ts '253402300799999' is later than the year 9998")]
     [InlineData("""[7]""", "order 1: it is no object")]
     [InlineData("""{"trades":[]}""", "is neither a list of orders nor an object")]
     [InlineData("""[""", "is no JSON")]

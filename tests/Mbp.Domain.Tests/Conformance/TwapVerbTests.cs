@@ -78,6 +78,20 @@ public sealed class TwapVerbTests
         Assert.Contains(expected, Assert.Single(rows), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("freeze-check")]
+    [InlineData("freeze-check", "--ruleset", "default")]
+    [InlineData("compute", "-")]
+    public void A_time_at_the_end_of_all_times_is_a_usage_error(string verb, params string[] options)
+    {
+        var (code, rows) = RunOn("ts,price\n2025-09-10T12:00:00Z,1\n9999-12-31T23:59:59Z,1\n", verb, options);
+        Assert.Equal(2, code);
+        Assert.Contains("line 3: '9999-12-31T23:59:59Z' is later than the year 9998", Assert.Single(rows), StringComparison.Ordinal);
+        (code, rows) = RunOn("ts,price\n2025-09-10T12:00:00Z,1\n", verb, [.. options, "--to", "9999-12-31T23:59:59Z"]);
+        Assert.Equal(2, code);
+        Assert.Contains("--to: '9999-12-31T23:59:59Z' is later than the year 9998", Assert.Single(rows), StringComparison.Ordinal);
+    }
+
     private static void AssertAgree(string example, int count, string[] made)
     {
         var expected = File.ReadAllLines(Repository.Shared(example));

@@ -46,7 +46,7 @@ public sealed class PolicyFileTests
     [InlineData("min_price: 0.01", "min_prise: 0.01", 5, "trading.min_prise", "is no field here; there are min_price, max_price, seed_locked")]
     [InlineData("max_price: 0.99", "max_price: 1", 6, "trading.max_price", "is greater than min_price, and both are between 0 and 1")]
     [InlineData("max_price: 0.99", "max_price: 0.01", 6, "trading.max_price", "is greater than min_price, and both are between 0 and 1")]
-    [InlineData("version: v1.0.0", "version: v1.0", 2, "version", "is vMAJOR.MINOR.PATCH, such as v1.2.0")]
+    [InlineData("version: v1.0.0", "version: v1.0", 2, "version", "is vMAJOR.MINOR.PATCH, such as v1.2.0, each of them at most 999999")]
     [InlineData("dispute_window_minutes: 5", "dispute_window_minutes: 10081", 9, "resolution.dispute_window_minutes", "is a whole number from 0 to 10080")]
     [InlineData("dispute_window_minutes: 5", "dispute_window_minutes: -1", 9, "resolution.dispute_window_minutes", "is a whole number")]
     [InlineData("trading:\n", "trading: 5\ntradings:\n", 4, "trading", "is a mapping; leave it out to switch it off")]

@@ -76,6 +76,7 @@ public sealed class TradeDeciderTests
         var more = Pool.Evolve(Given.Pool, (PoolEvent)Decide(new AddLiquidity(Rain, House, Ce(500), Noon), 1_000).Events[^1].Event);
         Assert.Null(Decide(new RemoveLiquidity(Rain, House, LpShares.FromUnits(500 * Decimal8.One), Noon), pool: more).Rejection);
         GivenEvents.When(Decide(new RemoveLiquidity(Rain, House, LpShares.FromUnits(500 * Decimal8.One + 1), Noon), pool: more)).ThenRejected(TradingErrors.SeedLocked(more.Seed));
+        Assert.Equal("trading.seed_locked", TradingErrors.SeedLocked(more.Seed).Rule);
         GivenEvents.When(Decide(new RemoveLiquidity(Rain, House, LpShares.FromUnits(20_000 * Decimal8.One), Noon), pool: more)).ThenRejected("trading.insufficient_lp", "lpShares");
 
         var others = Pool.Evolve(Given.Pool, (PoolEvent)Decide(new AddLiquidity(Rain, Ana, Ce(500), Noon), 1_000).Events[^1].Event);

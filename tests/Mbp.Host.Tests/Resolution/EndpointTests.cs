@@ -22,7 +22,7 @@ public sealed class EndpointTests(HostFixture fixture) : IClassFixture<HostFixtu
         using var key = Ed25519PrivateKey.FromSeed(new byte[32]);
         using var world = new World();
         await fixture.RestartAsync(fixture.Options with { Endpoints = world });
-        var yaml = BuiltInPolicies.Yaml(RulesetLibrary.DefaultName).Replace("name: default", "name: asks", StringComparison.Ordinal)
+        var yaml = BuiltInPolicies.Yaml(BuiltInPolicies.Default).Replace("name: default", "name: asks", StringComparison.Ordinal)
             + $"\nendpoints:\n  hosts:\n    - host: facts.example.org\n      key: {Convert.ToBase64String(key.PublicKey.Span)}\n";
         var signature = RulesetNote.Of(PolicyFile.Read(yaml).Policy!).Sign((await fixture.Host.Database.Log.SignerAsync(CancellationToken.None))!);
         (await fixture.Api.PostAsync("/v2/rulesets", new { yaml, signature })).Ok();

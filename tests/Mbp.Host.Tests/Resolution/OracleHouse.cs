@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution.Oracle;
 using Mbp.Host.Tests.Hosting;
@@ -24,7 +23,7 @@ internal sealed class OracleHouse(HostFixture fixture, string ruleset)
     /// <summary>Publishes the rule set, and opens a market under it whose value the sources report.</summary>
     public async Task<string> MarketAsync(string house, object? more = null)
     {
-        var yaml = BuiltInPolicies.Yaml(RulesetLibrary.DefaultName)
+        var yaml = BuiltInPolicies.Yaml(BuiltInPolicies.Default)
             .Replace("name: default", $"name: {ruleset}", StringComparison.Ordinal)
             .Replace("  arbitration_hours: 6\n", $"  arbitration_hours: 6\n  panel:\n{Voters('p', 3)}  arbitrators:\n{Voters('a', 3)}", StringComparison.Ordinal)
             + $"""

@@ -124,7 +124,12 @@ public sealed record DisputeRules(
 /// <param name="MaxExposurePerUser">Cash paid less cash received by an account's trades in the market, fees included, CE$.</param>
 /// <param name="MaxOpenInterest">S - min R, shares.</param>
 /// <param name="MaxTradesPerMinute">Trades of an account in the market in any 60 s; halved, rounded down but at least 1, while the market is in slow mode.</param>
-public sealed record RiskCaps(MarketKind Kind, Credits? MaxExposurePerUser, Shares? MaxOpenInterest, int? MaxTradesPerMinute);
+/// <param name="CountsLiquidity">
+/// Whether the caps look at liquidity: the shares that it turns into count to the exposure, no opening and no addition brings the open interest above
+/// its cap, and its changes count to the rate. Null = only trades are asked.
+/// </param>
+public sealed record RiskCaps(
+    MarketKind Kind, Credits? MaxExposurePerUser, Shares? MaxOpenInterest, int? MaxTradesPerMinute, bool? CountsLiquidity = null);
 
 /// <param name="Divergence">R1; null = off.</param>
 /// <param name="Band">R2; null = off.</param>
@@ -148,8 +153,9 @@ public sealed record BandRule(int MinBps, int Samples);
 /// <param name="CooldownSeconds">The first Hard of 24 hours lasts at least so long; each further one twice as long.</param>
 /// <param name="MaxReopenings">So many Hard halts in 24 hours end by rule; a further one is held until a person ends it.</param>
 /// <param name="DepthFloor">Soft while depth@2% is below it, in a market that once had it (C13); null = off.</param>
+/// <param name="LastingDepth">Whether only the depth of the opening, and depth that liquidity held for an hour, counts as once had; null = any instant's.</param>
 public sealed record HaltRules(
-    int WarnBps, int EaseHardBps, int EaseSoftBps, int EaseWarnBps, int CooldownSeconds, int MaxReopenings, Shares? DepthFloor);
+    int WarnBps, int EaseHardBps, int EaseSoftBps, int EaseWarnBps, int CooldownSeconds, int MaxReopenings, Shares? DepthFloor, bool? LastingDepth = null);
 
 /// <param name="Burst">Many more trades in a market than usual; null = off.</param>
 /// <param name="Cooldown">A pause for who moved the price a lot; null = off.</param>
@@ -177,4 +183,5 @@ public sealed record WashRule(int WindowSeconds, int ToleranceBps, int Pairs);
 /// <summary>When the error budget burns at or above 1x over 4 hours in so many windows in a row: slow mode, no rebates; it ends after as many green ones.</summary>
 /// <param name="RedWindows">Red windows in a row that begin it.</param>
 /// <param name="GreenWindows">Green windows in a row that end it.</param>
-public sealed record SloRules(int RedWindows, int GreenWindows);
+/// <param name="WindowHours">How long a window is: the next one ends at least so long after the last; null = any later end is a window.</param>
+public sealed record SloRules(int RedWindows, int GreenWindows, int? WindowHours = null);

@@ -19,7 +19,7 @@ public static partial class RulesetChecks
         return
         [
             .. Check("name", Identifier.IsValid(rules.Name) && rules.Name.Length <= 60, $"is {Identifier.Rule}, and at most 60 characters"),
-            .. Check("version", VersionPattern().IsMatch(rules.Version), "is vMAJOR.MINOR.PATCH, such as v1.2.0"),
+            .. Check("version", VersionPattern().IsMatch(rules.Version), "is vMAJOR.MINOR.PATCH, such as v1.2.0, each of them at most 999999"),
             .. Trading(rules.Trading),
             .. Resolution(rules.Resolution),
             .. Caps(rules.Caps),
@@ -28,6 +28,7 @@ public static partial class RulesetChecks
             .. Abuse(rules.Abuse),
             .. In("slo.red_windows", rules.Slo?.RedWindows, 1, 100),
             .. In("slo.green_windows", rules.Slo?.GreenWindows, 1, 100),
+            .. In("slo.window_hours", rules.Slo?.WindowHours, 1, 24),
             .. Oracle(rules.Oracle),
             .. Disputes(rules),
             .. Endpoints(rules.Endpoints),
@@ -174,6 +175,9 @@ public static partial class RulesetChecks
         [
             .. In("halts.warn_bps", halts.WarnBps, 1, MaxBps),
             .. In("halts.ease_hard_bps", halts.EaseHardBps, 1, MaxBps),
+            .. Check(
+                "halts.ease_hard_bps", rules.Freeze?.Divergence is not { } freeze || halts.EaseHardBps <= freeze.MaxBps,
+                "is at most freeze.divergence.max_bps: a freeze would end where one begins"),
             .. In("halts.ease_soft_bps", halts.EaseSoftBps, 1, MaxBps),
             .. In("halts.ease_warn_bps", halts.EaseWarnBps, 1, MaxBps),
             .. Check("halts.ease_warn_bps", halts.EaseWarnBps <= halts.WarnBps, "is at most warn_bps: a market would warn and calm down at the same price"),
@@ -208,6 +212,6 @@ public static partial class RulesetChecks
     [GeneratedRegex(@"\A([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\z", RegexOptions.CultureInvariant)]
     private static partial Regex HostPattern();
 
-    [GeneratedRegex(@"^v(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^v(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\z", RegexOptions.CultureInvariant)]
     private static partial Regex VersionPattern();
 }

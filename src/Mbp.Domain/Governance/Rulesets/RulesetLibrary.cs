@@ -41,7 +41,17 @@ public sealed record RulesetLibrary(EquatableArray<Policy> Versions)
     /// The one with the highest version, whenever it was published: a host that comes with an older one than operators have published must not put new
     /// markets under it.
     /// </summary>
-    public Policy? Newest => Versions.MaxBy(policy => System.Version.Parse(policy.Rules.Version.AsSpan(1)));
+    public Policy? Newest => Versions.MaxBy(Order);
+
+    /// <summary>The newest one that has windows of the error budget (C16): a version without them does not decide about a slow mode that is on.</summary>
+    public Policy? NewestWithSlo => Versions.Where(policy => policy.Rules.Slo is not null).MaxBy(Order);
+
+    /// <summary>What versions are ordered by: v1.10.0 comes after v1.9.0.</summary>
+    public static Version Order(Policy policy)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        return Version.Parse(policy.Rules.Version.AsSpan(1));
+    }
 
     /// <summary>A version, or the newest where none is named.</summary>
     public Policy? Find(string? version) => version is null ? Newest : Versions.FirstOrDefault(policy => policy.Rules.Version == version);

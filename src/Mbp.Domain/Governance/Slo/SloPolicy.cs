@@ -49,12 +49,17 @@ public sealed record SloPolicy(Instant? SlowSince, int RedInARow, int GreenInARo
 
 public static class SloDecider
 {
-    /// <summary>The newest <c>default</c> rule set says after how many windows.</summary>
+    /// <summary>
+    /// The newest <c>default</c> rule set that speaks of windows says how long they are and how many it takes: one that does not speak of them, published
+    /// while trading is slow, leaves the end of that to green windows.
+    /// </summary>
     public static Decision<SloEvent> Decide(ReportBurn c, SloPolicy policy, RulesetLibrary defaults)
     {
         ArgumentNullException.ThrowIfNull(c);
         ArgumentNullException.ThrowIfNull(policy);
         ArgumentNullException.ThrowIfNull(defaults);
+        var rules = defaults.NewestWithSlo ?? defaults.Newest;
+        var slo = rules?.Rules.Slo;
         if (c.WindowEnd > c.At)
         {
             return SloErrors.InTheFuture;
@@ -65,22 +70,34 @@ public static class SloDecider
             return [];
         }
 
+        if (slo?.WindowHours is { } hours && policy.LastWindow is { } last && c.WindowEnd - last < Duration.FromHours(hours))
+        {
+            return ((Decision<SloEvent>)SloErrors.Overlaps(last, hours)).Under(rules!.Hash);
+        }
+
         var report = new BurnReported(c.WindowEnd, c.BurnRate, c.BurnRate.Units >= Decimal8.One, c.At);
         var after = SloPolicy.Fold.Apply(policy, report);
-        Decision<SloEvent> decision = defaults.Newest?.Rules.Slo switch
+        Decision<SloEvent> decision = slo switch
         {
-            { } rules when after.SlowSince is null && after.RedInARow >= rules.RedWindows => [report, new SlowModeBegan(after.RedInARow, c.At)],
-            { } rules when after.SlowSince is not null && after.GreenInARow >= rules.GreenWindows => [report, new SlowModeEnded(after.GreenInARow, c.At)],
-            null when after.SlowSince is not null => [report, new SlowModeEnded(after.GreenInARow, c.At)],
+            { } when after.SlowSince is null && after.RedInARow >= slo.RedWindows => [report, new SlowModeBegan(after.RedInARow, c.At)],
+            { } when after.SlowSince is not null && after.GreenInARow >= slo.GreenWindows => [report, new SlowModeEnded(after.GreenInARow, c.At)],
             _ => [report],
         };
-        return decision.Under(defaults.Newest?.Hash);
+        return decision.Under(rules?.Hash);
     }
 }
 
 public static class SloErrors
 {
     public static readonly Rejection InTheFuture = new(RejectionKind.Invalid, "slo.in_the_future", "The window's end has not come yet.", "windowEnd");
+
+    public static Rejection Overlaps(Instant last, int hours) => new(
+        RejectionKind.Conflict, "slo.window_overlaps",
+        $"A window is {hours} hours long, and the last one ended at {NodaTime.Text.InstantPattern.General.Format(last)}: the next one ends no earlier than {NodaTime.Text.InstantPattern.General.Format(last + Duration.FromHours(hours))}.",
+        "windowEnd")
+    {
+        Rule = "slo.window_hours",
+    };
 }
 
 public static class SloSlice

@@ -56,9 +56,24 @@ public static class HaltJudge
     /// <summary>How many outcomes of a pool are judged: one of a pair, all of several.</summary>
     public static int OutcomesOf(Pool pool) => pool.Outcomes.Count == 2 ? 1 : pool.Outcomes.Count;
 
-    /// <summary>Depth@2% now, where it is below the floor. A market that never had the depth did not lose it.</summary>
-    public static Shares? Shallow(HaltRules halts, Pool pool) =>
-        halts.DepthFloor is { } floor && pool.Deepest >= floor && Depth.Of(pool.Reserves.AsSpan(), 0).Shares is var now && now < floor ? now : null;
+    /// <summary>
+    /// Depth@2% now, where it is below the floor. A market that never had the depth did not lose it; nor did one to which somebody brought it and took it
+    /// away again, where the rules ask for depth that lasted.
+    /// </summary>
+    /// <param name="halts">The rules.</param>
+    /// <param name="pool">The pool.</param>
+    /// <param name="at">As of when.</param>
+    public static Shares? Shallow(HaltRules halts, Pool pool, Instant at) =>
+        halts.DepthFloor is { } floor && (halts.LastingDepth == true ? pool.LastingDepthAt(at) : pool.Deepest) >= floor && Depth.Of(pool.Reserves.AsSpan(), 0).Shares is var now && now < floor ? now : null;
+
+    /// <summary>
+    /// When rules ease a freeze no earlier, by the rule set in force now: it may be another than the one that the market froze under. Null = only a person
+    /// ends it, or it is no freeze.
+    /// </summary>
+    public static Instant? ReopensAt(Market market) =>
+        market is Market.Halted { Level: HaltLevel.Hard, HeldAt: < HaltLevel.Hard } halted && halted.Rules.Policy?.Rules.Halts is { } halts
+            ? halted.Since + Cooldown(halts, halted.Halts.HardEntries.Count)
+            : null;
 
     private static HaltStep? Up(TickView view, FreezeRules? freeze, HaltRules halts, HaltStanding standing, Shares? shallow)
     {
