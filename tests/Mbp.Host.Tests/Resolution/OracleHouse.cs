@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Mbp.Domain.Governance.Rulesets;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution.Oracle;
 using Mbp.Host.Tests.Hosting;
