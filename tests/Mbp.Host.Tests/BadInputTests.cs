@@ -143,7 +143,7 @@ public sealed class BadInputTests(BadInputTests.Ground ground) : IClassFixture<B
         ["one outcome"] = Create(Terms(""","params":{"outcomes":"A"}""", template: "TPL-CATEGORICAL-01"), "markets.invalid", "params.outcomes"),
         ["seventeen outcomes"] = Create(Terms(""","params":{"outcomes":"A,B,C,D,E,F,G,H,I,J,K,L,M,N,O,P,Q"}""", template: "TPL-CATEGORICAL-01"), "markets.invalid", "params.outcomes"),
         ["the outcome INVALID"] = Create(Terms(""","params":{"outcomes":"A,INVALID"}""", template: "TPL-CATEGORICAL-01"), "markets.invalid", "params.outcomes"),
-        ["a source that is not there"] = Create(Terms(""","params":{"truthSource":"endpoint"}"""), "markets.invalid", "params.truthSource"),
+        ["a source that is not there"] = Create(Terms(""","params":{"truthSource":"delphi"}"""), "markets.invalid", "params.truthSource"),
         ["a table without a name"] = Create(Terms(""","params":{"truthSource":"table"}"""), "markets.invalid", "params.truthTable"),
         ["an id with a space"] = Create(Terms(""","id":"a b" """), "request.invalid", "id"),
         ["an id that is taken"] = Create(Terms(""","id":"open" """), "markets.already_exists", "id") with { Status = 409 },
@@ -338,7 +338,8 @@ public sealed class BadInputTests(BadInputTests.Ground ground) : IClassFixture<B
             await Api.AccountAsync("ana", "1000");
             foreach (var id in new[] { "open", "closed", "halted", "collecting" })
             {
-                await Api.MarketAsync("house", new { id, ruleset = "default" });
+                // Under "default" a resolution starts with the close.
+                await Api.MarketAsync("house", new { id, ruleset = id == "closed" ? "replay" : "default" });
             }
 
             (await Api.PostAsync("/v2/markets/closed/close")).Ok();

@@ -12,6 +12,7 @@ using Mbp.Host.Payments;
 using Mbp.Host.Pricing;
 using Mbp.Host.Projections;
 using Mbp.Host.Resolution;
+using Mbp.Host.Settlement;
 using Mbp.Host.Trading;
 using Mbp.Ledger.Json;
 
@@ -74,6 +75,8 @@ namespace Mbp.Host.Platform;
 [JsonSerializable(typeof(ReasonedRequest))]
 [JsonSerializable(typeof(ReconcileRequest))]
 [JsonSerializable(typeof(ReconciliationResponse))]
+[JsonSerializable(typeof(CorrectionRequest))]
+[JsonSerializable(typeof(CorrectionStateResponse))]
 [JsonSerializable(typeof(OracleResponse))]
 [JsonSerializable(typeof(ReportRequest))]
 [JsonSerializable(typeof(ReportResponse))]

@@ -57,13 +57,14 @@ public sealed class PayoutGround : IAsyncLifetime
     {
         for (var until = DateTimeOffset.UtcNow.AddSeconds(60); ; await Task.Delay(50))
         {
-            var found = await FindAsync(id);
-            if (found.Text("state") == state)
+            // The table follows the ledger a moment later: what was written by another client is not there at once.
+            var answer = await Api.GetAsync($"/v2/withdrawals/{id}");
+            if (answer.IsOk && answer.Json["withdrawal"]!.AsObject() is var found && found.Text("state") == state)
             {
                 return found;
             }
 
-            Assert.True(DateTimeOffset.UtcNow < until, $"It is not {state}: {found.ToJsonString()}");
+            Assert.True(answer.Status is 200 or 404 && DateTimeOffset.UtcNow < until, $"It is not {state}: {answer}");
             meanwhile?.Invoke();
         }
     }
