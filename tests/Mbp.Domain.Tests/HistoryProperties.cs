@@ -48,7 +48,7 @@ public sealed class HistoryProperties
         private static readonly AccountId[] People = [.. Enumerable.Range(0, 4).Select(i => new AccountId($"a{i}"))];
         private static readonly MarketId[] Ids = [new("m0"), new("m1"), new("m2")];
 
-        private readonly Dictionary<AccountId, Account> _accounts = People.Append(ModerationDecider.Insurance).ToDictionary(a => a, _ => Account.Initial);
+        private readonly Dictionary<AccountId, Account> _accounts = People.Append(AccountId.Insurance).ToDictionary(a => a, _ => Account.Initial);
         private readonly Dictionary<MarketId, MarketStates> _markets = Ids.ToDictionary(m => m, _ => new MarketStates());
         private TruthTable _truth = TruthTable.Initial;
         private BigInteger _granted;
@@ -187,7 +187,7 @@ public sealed class HistoryProperties
             };
             var about = command is Moderate made ? made.Measure.Account : m.Moderation.Find(number)?.Measure.Account;
             var (before, balances) = (m.Moderation.Find(number), _accounts.Values.Sum(a => (decimal)((a as Account.Open)?.Balance.Units ?? 0)));
-            Commit(ModerationDecider.Decide(command, m.Moderation, m.Market, about, about is { } whom ? _accounts[whom] : Account.Initial, _accounts[ModerationDecider.Insurance]));
+            Commit(ModerationDecider.Decide(command, m.Moderation, m.Market, about, about is { } whom ? _accounts[whom] : Account.Initial, _accounts[AccountId.Insurance]));
             // What touches money waits for another person, or is withdrawn; and moving credits makes none.
             Assert.True(before?.Pending is not { } pending || pending.By != op || m.Moderation.Find(number) is var now && (now == before || now?.State == CaseState.Undone));
             Assert.Equal(balances, _accounts.Values.Sum(a => (decimal)((a as Account.Open)?.Balance.Units ?? 0)));

@@ -9,29 +9,18 @@ using Npgsql;
 namespace Mbp.Host.Tests;
 
 /// <summary>kill -9 on the host, on PostgreSQL and on its sessions, with commands under way, on a lasting data folder.</summary>
-public sealed class KillTests : IAsyncLifetime
+public sealed class KillTests : IAsyncLifetime, IDisposable
 {
-    private readonly string _data = Directory.CreateTempSubdirectory("mbp-kill-").FullName;
+    private readonly ServerFolder _folder = new();
     private ChildHost? _host;
 
     private Api Api => _host!.Api;
 
-    public async Task InitializeAsync()
-    {
-        // The server's user must be able to pass through.
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(_data, (UnixFileMode)0b111_101_101);
-        }
+    public async Task InitializeAsync() => _host = await ChildHost.StartAsync(_folder.Path);
 
-        _host = await ChildHost.StartAsync(_data);
-    }
+    public async Task DisposeAsync() => await _host!.DisposeAsync();
 
-    public async Task DisposeAsync()
-    {
-        await _host!.DisposeAsync();
-        Directory.Delete(_data, recursive: true);
-    }
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task A_host_that_is_killed_again_and_again_keeps_every_trade_that_it_acknowledged_once()
@@ -51,7 +40,7 @@ public sealed class KillTests : IAsyncLifetime
             await _host!.KillAsync();
             await Task.WhenAll(clients);
             await _host.DisposeAsync();
-            _host = await ChildHost.StartAsync(_data);
+            _host = await ChildHost.StartAsync(_folder.Path);
         }
 
         Assert.True(acknowledged.Count > 20, $"Only {acknowledged.Count} trades were acknowledged.");
@@ -165,7 +154,7 @@ public sealed class KillTests : IAsyncLifetime
         }
     }
 
-    private string Writer => JsonNode.Parse(File.ReadAllText(Path.Combine(_data, "connections.json")))!["mbp_writer"]!.ToString();
+    private string Writer => JsonNode.Parse(File.ReadAllText(Path.Combine(_folder.Path, "connections.json")))!["mbp_writer"]!.ToString();
 
     private async Task<T> AskAsync<T>(string sql)
     {

@@ -7,33 +7,18 @@ using Mbp.Ledger.Postgres.Log;
 namespace Mbp.Host.Tests;
 
 /// <summary>kill -9 on the host in the moment of a signature: between the signed head's file and the rows of its tiles and its checkpoint.</summary>
-public sealed class LogKillTests : IAsyncLifetime
+public sealed class LogKillTests : IDisposable
 {
     private const int Kills = 5;
 
-    private readonly string _data = Directory.CreateTempSubdirectory("mbp-logkill-").FullName;
+    private readonly ServerFolder _folder = new();
 
-    public Task InitializeAsync()
-    {
-        if (!OperatingSystem.IsWindows())
-        {
-            // The server's user must be able to pass through.
-            File.SetUnixFileMode(_data, (UnixFileMode)0b111_101_101);
-        }
-
-        return Task.CompletedTask;
-    }
-
-    public Task DisposeAsync()
-    {
-        Directory.Delete(_data, recursive: true);
-        return Task.CompletedTask;
-    }
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task A_host_that_is_killed_while_it_signs_never_signs_another_tree_and_leaves_no_gap()
     {
-        var host = await ChildHost.StartAsync(_data);
+        var host = await ChildHost.StartAsync(_folder.Path);
         try
         {
             var market = await host.Api.MarketAsync(await host.Api.AccountAsync("house", "50000"));
@@ -49,12 +34,12 @@ public sealed class LogKillTests : IAsyncLifetime
                 await Task.WhenAll(clients);
                 Hold(held, await File.ReadAllTextAsync(Signed));
                 await host.DisposeAsync();
-                host = await ChildHost.StartAsync(_data);
+                host = await ChildHost.StartAsync(_folder.Path);
             }
 
             (await host.Api.PostAsync("/v2/log/checkpoint")).Ok();
-            var connections = RoleConnections.Load(Path.Combine(_data, "connections.json"))!;
-            await using var log = (await PublicLog.TryOpenAsync(connections, Path.Combine(_data, "log"), CancellationToken.None))!;
+            var connections = RoleConnections.Load(Path.Combine(_folder.Path, "connections.json"))!;
+            await using var log = (await PublicLog.TryOpenAsync(connections, Path.Combine(_folder.Path, "log"), CancellationToken.None))!;
             var report = await new LogRebuild(log, connections).RunAsync(CancellationToken.None);
             Assert.True(report.Holds, string.Join('\n', report.Differences));
             Assert.Equal(report.Checkpoints, report.Resigned);
@@ -74,7 +59,7 @@ public sealed class LogKillTests : IAsyncLifetime
         }
     }
 
-    private string Signed => Path.Combine(_data, "log", "last-signed");
+    private string Signed => Path.Combine(_folder.Path, "log", "last-signed");
 
     // The file of the signed head is written before the rows: whoever dies now leaves the one without the others.
     private async Task SignatureAsync()

@@ -15,46 +15,31 @@ namespace Mbp.Host.Tests;
 /// kill -9 on the host in the middle of a settlement, ten times over: everybody is paid exactly once, to the unit. By hand with more accounts:
 /// <c>MBP_SETTLE_ACCOUNTS=100000</c>.
 /// </summary>
-public sealed class SettlementKillTests(ITestOutputHelper output) : IAsyncLifetime
+public sealed class SettlementKillTests(ITestOutputHelper output) : IDisposable
 {
     private const int Kills = 10;
     private const string Stake = "2.5";
 
     private static readonly int Accounts = int.Parse(Environment.GetEnvironmentVariable("MBP_SETTLE_ACCOUNTS") ?? "2000", CultureInfo.InvariantCulture);
 
-    private readonly string _data = Directory.CreateTempSubdirectory("mbp-settlekill-").FullName;
+    private readonly ServerFolder _folder = new();
 
     // Some hundreds of commits, however many accounts there are: so that ten kills find it in the middle.
     private static string[] Options => ["--limits", "off", "--payouts-per-commit", Math.Max(1, Accounts / 500).ToString(CultureInfo.InvariantCulture)];
 
-    public Task InitializeAsync()
-    {
-        if (!OperatingSystem.IsWindows())
-        {
-            // The server's user must be able to pass through.
-            File.SetUnixFileMode(_data, (UnixFileMode)0b111_101_101);
-        }
-
-        return Task.CompletedTask;
-    }
-
-    public Task DisposeAsync()
-    {
-        Directory.Delete(_data, recursive: true);
-        return Task.CompletedTask;
-    }
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task A_host_that_is_killed_ten_times_while_it_pays_pays_everybody_exactly_once()
     {
-        var host = await ChildHost.StartAsync(_data, Options);
+        var host = await ChildHost.StartAsync(_folder.Path, Options);
         try
         {
             var market = await HoldersAsync(host.Api);
             (await host.Api.PostAsync($"/v2/markets/{market}/close", new { reason = "the end" })).Ok();
             (await host.Api.PostAsync($"/v2/markets/{market}/resolution/start")).Ok();
             (await host.Api.PostAsync($"/v2/markets/{market}/resolution/manual", new { value = "INVALID", evidenceUri = "urn:gauge" })).Ok();
-            using var second = host.Api.As(await File.ReadAllTextAsync(Path.Combine(_data, "api-key-2")));
+            using var second = host.Api.As(await File.ReadAllTextAsync(Path.Combine(_folder.Path, "api-key-2")));
             (await second.PostAsync($"/v2/markets/{market}/resolution/manual/approve")).Ok();
 
             var seen = new List<int>();
@@ -63,7 +48,7 @@ public sealed class SettlementKillTests(ITestOutputHelper output) : IAsyncLifeti
                 seen.Add(await BeyondAsync(host.Api, market, seen.LastOrDefault()));
                 await host.KillAsync();
                 await host.DisposeAsync();
-                host = await ChildHost.StartAsync(_data, Options);
+                host = await ChildHost.StartAsync(_folder.Path, Options);
             }
 
             output.WriteLine($"killed after {string.Join(", ", seen)} of {Accounts + 1} payouts");
@@ -118,7 +103,7 @@ public sealed class SettlementKillTests(ITestOutputHelper output) : IAsyncLifeti
     // With none of the product's arithmetic: what an account bought, by the prices that a void pays, rounded down once.
     private async Task PaidOnceAsync(string market)
     {
-        await using var store = new PostgresEventStore(RoleConnections.Load(Path.Combine(_data, "connections.json"))!);
+        await using var store = new PostgresEventStore(RoleConnections.Load(Path.Combine(_folder.Path, "connections.json"))!);
         var ledger = await LedgerReading.AllAsync(store);
         var events = ledger.Where(r => r.Stream.Key == market).Select(r => r.Data).ToList();
         var vector = events.OfType<SettlementPlanned>().Single().Vector;

@@ -16,6 +16,7 @@ internal static class BenchVerb
         Verb("write", "Trades over HTTP beside a naive way, and the append path beside COPY: [--seconds 60]."),
         Verb("anchor", "The product with and without its public log, how soon a trade is provable, the deep check: [--seconds 30]."),
         Verb("protect", "What caps, halts and abuse rules cost, honest traders beside a hostile one, the ticks of many markets: [--seconds 30] [--markets 10000]."),
+        Verb("settle", "A market of many accounts settles while others trade and many deadlines fall: [--accounts 100000] [--rate 200] [--markets 1000]."),
         Verb("soak", "A fixed rate for a long time: [--rate 120] [--minutes 60] [--markets 32] [--out DIR]."),
         Verb("inner", "The parts of the write path, one by one (BenchmarkDotNet): [--filter NAME]."),
         Verb("rebuild", "Every read model from a large ledger, beside a bare read of it: [--events 1000000] [--rounds 3] [--data DIR]."),

@@ -24,9 +24,6 @@ public sealed record ApproveModeration(MarketId MarketId, int Number, string By,
 /// </summary>
 public static class ModerationDecider
 {
-    /// <summary>Where a clawback goes.</summary>
-    public static readonly AccountId Insurance = AccountId.Insurance;
-
     private const int MostCases = 1_000;
 
     /// <param name="command">What is asked.</param>
@@ -88,7 +85,7 @@ public static class ModerationDecider
         { Kind: ModerationKind.Restrict or ModerationKind.Clawback, Account: null } => ModerationErrors.Invalid("account", "is who it is about"),
         { Kind: ModerationKind.Clawback, Amount: not { Units: > 0 } } => ModerationErrors.Invalid("amount", "is greater than 0"),
         { Kind: not ModerationKind.Clawback, Amount: not null } => ModerationErrors.Invalid("amount", "is for a clawback"),
-        { Kind: ModerationKind.Clawback, Account: { } account } when account == Insurance => ModerationErrors.Invalid("account", "is not the insurance account"),
+        { Kind: ModerationKind.Clawback, Account: { } account } when account == AccountId.Insurance => ModerationErrors.Invalid("account", "is not the insurance account"),
         { Account: not null } when books.Account is not Account.Open => AccountErrors.NotFound,
         _ => null,
     };
@@ -149,11 +146,11 @@ public static class ModerationDecider
     private static Decision<StreamEvent> Move(ModerationCommand c, ModerationCase one, bool isUndo, Books books)
     {
         var (account, amount) = (one.Measure.Account!.Value, one.Measure.Amount!.Value);
-        var (from, to) = isUndo ? (Insurance, account) : (account, Insurance);
+        var (from, to) = isUndo ? (AccountId.Insurance, account) : (account, AccountId.Insurance);
         var (payer, payee) = isUndo ? (books.Insurance, books.Account) : (books.Account, books.Insurance);
-        if (payer is not Account.Open open || open.Balance < amount)
+        if (payer.Cash < amount)
         {
-            return AccountErrors.InsufficientFunds(payer is Account.Open poor ? poor.Balance : Credits.Zero, amount);
+            return AccountErrors.InsufficientFunds(payer.Cash, amount);
         }
 
         if (payee is Account.Open rich && !Decimal8.Fits(rich.Balance.Units, amount.Units))

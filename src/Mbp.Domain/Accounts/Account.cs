@@ -25,6 +25,10 @@ public abstract record Account
     /// <param name="Keys">Ids of the API keys in force.</param>
     public sealed record Open(Credits Balance, ImmutableSortedSet<string> Keys) : Account;
 
+    /// <summary>CE$ at its disposal; none for an account that does not exist.</summary>
+    [JsonIgnore]
+    public Credits Cash => this is Open open ? open.Balance : Credits.Zero;
+
     public static Account Evolve(Account account, AccountEvent @event) => (account, @event) switch
     {
         (Unknown, AccountOpened) => new Open(Credits.Zero, []),

@@ -159,7 +159,7 @@ public sealed class AuditStates
     }
 
     /// <summary>The balance of an account in units; 0 for one that does not exist.</summary>
-    public long BalanceUnits(AccountId id) => Account(id) is Domain.Accounts.Account.Open open ? open.Balance.Units : 0;
+    public long BalanceUnits(AccountId id) => Account(id).Cash.Units;
 
     public void Apply(StreamId stream, object @event) => Apply(stream.Category, stream.Key, @event);
 

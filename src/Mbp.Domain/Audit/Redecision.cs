@@ -165,7 +165,7 @@ internal static class Redecision
             : Moderated(by.Count > 1 ? new ApproveModeration(id, number, by[1], at) : new ChangeModeration(id, number, change, reason, by[0], at), one.Measure);
 
         Decision<StreamEvent>? Moderated(ModerationCommand command, Measure measure) => ModerationDecider.Decide(
-            command, before.Moderation, before.Market, measure.Account, measure.Account is { } account ? states.Account(account) : Account.Initial, states.Account(ModerationDecider.Insurance));
+            command, before.Moderation, before.Market, measure.Account, measure.Account is { } account ? states.Account(account) : Account.Initial, states.Account(AccountId.Insurance));
     }
 
     private static Decision<StreamEvent>? OfResolution(

@@ -76,6 +76,20 @@ public abstract record MarketResolution
     [JsonIgnore]
     public long BondUnits => OpenDispute is { } dispute ? 2 * dispute.Bond.Units : 0;
 
+    /// <summary>What came before this state; null = it never started.</summary>
+    [JsonIgnore]
+    public Course? CourseSoFar => this switch
+    {
+        Collecting s => s.Course,
+        Postponed s => s.Course,
+        Determined s => s.Course,
+        Disputed s => s.Course,
+        Arbitration s => s.Course,
+        Finished s => s.Course,
+        Voided s => s.Course,
+        _ => null,
+    };
+
     public static MarketResolution Evolve(MarketResolution resolution, ResolutionEvent @event) => (resolution, @event) switch
     {
         (NotStarted, ResolutionStarted e) => new Collecting(Course.From(e.At), FirstRound(e), Proposal: null),
@@ -102,25 +116,13 @@ public abstract record MarketResolution
 
         (Determined { Decision.Value: ReservedValues.Invalid } determined, MarketVoided e) => new Voided(determined.Course, determined.Decision, e.Vector, e.At),
         (Finished or Voided, MarketVoided) => throw Unfit(resolution, @event),
-        (_, MarketVoided e) => new Voided(CourseOf(resolution), null, e.Vector, e.At),
+        (_, MarketVoided e) => new Voided(resolution.CourseSoFar, null, e.Vector, e.At),
 
         (not (Finished or Voided), ResolutionSlaBreached) => resolution,
         (Determined s, RollbackProposed e) => s with { Course = s.Course with { Rollback = e } },
         (Finished s, RollbackProposed e) => s with { Course = s.Course with { Rollback = e } },
-        (Determined or Finished, ResolutionRolledBack) => new Collecting(CourseOf(resolution)! with { Rollback = null, Round = null }, Round: null, Proposal: null),
+        (Determined or Finished, ResolutionRolledBack) => new Collecting(resolution.CourseSoFar! with { Rollback = null, Round = null }, Round: null, Proposal: null),
         _ => throw Unfit(resolution, @event),
-    };
-
-    private static Course? CourseOf(MarketResolution resolution) => resolution switch
-    {
-        Collecting s => s.Course,
-        Postponed s => s.Course,
-        Determined s => s.Course,
-        Disputed s => s.Course,
-        Arbitration s => s.Course,
-        Finished s => s.Course,
-        Voided s => s.Course,
-        _ => null,
     };
 
     private static OracleRound? FirstRound(ResolutionStarted e) => e.RoundUntil is { } until ? OracleRound.Open(1, until) : null;

@@ -39,6 +39,9 @@ public sealed record ResolutionBooks(Market Market, MarketResolution Resolution,
 
     /// <summary>The rules in force; the first ones for a market from before there were any.</summary>
     public Ruleset Rules => (Market.Policy() ?? FirstRulesets.Default).Rules;
+
+    /// <summary>How long a determined value can be disputed.</summary>
+    public Duration DisputeWindow => Duration.FromMinutes(Rules.Resolution.DisputeWindowMinutes);
 }
 
 /// <summary>The operation behind a step of a resolution: everything that <see cref="ResolutionDecider"/> reads.</summary>

@@ -1,4 +1,3 @@
-using Mbp.Domain.Accounts;
 using Mbp.Domain.Markets;
 using Mbp.Domain.Resolution.Disputes;
 using Mbp.Domain.Resolution.Oracle;
@@ -16,8 +15,6 @@ namespace Mbp.Domain.Resolution;
 /// </summary>
 public static class ResolutionDecider
 {
-    private const int LongestUri = 2_000;
-
     public static Decision<StreamEvent> Decide(ResolutionCommand command, ResolutionBooks books)
     {
         ArgumentNullException.ThrowIfNull(command);
@@ -91,7 +88,7 @@ public static class ResolutionDecider
     /// <summary>A table is no way around the second person, nor around the rule that nobody decides over the own money.</summary>
     private static Rejection? WhyNotBy(Fact fact, string starter, Pool pool) =>
         fact.By == starter ? ResolutionErrors.SameRecorder
-        : pool.HasPosition(fact.By) || pool.HasPosition(starter) ? ResolutionErrors.HoldsPosition
+        : pool.IsHeldBy(fact.By) || pool.IsHeldBy(starter) ? ResolutionErrors.HoldsPosition
         : null;
 
     private static IEnumerable<StreamEvent> Look(StartResolution c, Market.Closed market, Course course, ResolutionBooks books)
@@ -145,7 +142,7 @@ public static class ResolutionDecider
 
     private static Decision<StreamEvent> Propose(ProposeManually c, Market.Closed market, MarketResolution.Collecting collecting, ResolutionBooks books)
     {
-        if (books.Pool.HasPosition(c.By))
+        if (books.Pool.IsHeldBy(c.By))
         {
             return ResolutionErrors.HoldsPosition;
         }
@@ -169,7 +166,7 @@ public static class ResolutionDecider
             return bad;
         }
 
-        return IsEvidence(c.EvidenceUri)
+        return EvidenceUri.IsValid(c.EvidenceUri)
             ? [c.MarketId.Resolution.With(new ManualProposed(c.Value, c.EvidenceUri, c.By, c.At))]
             : ResolutionErrors.EvidenceNeeded;
     }
@@ -177,30 +174,23 @@ public static class ResolutionDecider
     private static Decision<StreamEvent> Approve(ApproveManually c, Market.Closed market, MarketResolution.Collecting collecting, ResolutionBooks books) =>
         collecting.Proposal is not { } proposal ? ResolutionErrors.NothingProposed
         : proposal.By == c.By ? ResolutionErrors.SameApprover
-        : books.Pool.HasPosition(c.By) ? ResolutionErrors.HoldsPosition
+        : books.Pool.IsHeldBy(c.By) ? ResolutionErrors.HoldsPosition
         : proposal.Value == ReservedValues.TooEarly ? WhyNotTooEarly(collecting.Course, books) is { } no ? no : [c.MarketId.Resolution.With(Postpone(collecting.Course, books, c.At))]
         : [.. Determine(c.MarketId, market, collecting.Course, books, proposal.Value, TruthSource.Manual, proposal.EvidenceUri, [proposal.By, c.By], null, c.At)];
 
     private static Decision<StreamEvent> Propose(ProposeRollback c, ResolutionBooks books) =>
         books.Settlement is not MarketSettlement.NotPlanned ? ResolutionErrors.AlreadySettling
-        : books.Pool.HasPosition(c.By) ? ResolutionErrors.HoldsPosition
-        : !IsEvidence(c.EvidenceUri) ? ResolutionErrors.EvidenceNeeded
-        : RollbackOf(books.Resolution) is { } waiting ? waiting.By == c.By && waiting.Reason == c.Reason && waiting.EvidenceUri == c.EvidenceUri ? [] : ResolutionErrors.AlreadyProposed
+        : books.Pool.IsHeldBy(c.By) ? ResolutionErrors.HoldsPosition
+        : !EvidenceUri.IsValid(c.EvidenceUri) ? ResolutionErrors.EvidenceNeeded
+        : books.Resolution.CourseSoFar?.Rollback is { } waiting ? waiting.By == c.By && waiting.Reason == c.Reason && waiting.EvidenceUri == c.EvidenceUri ? [] : ResolutionErrors.AlreadyProposed
         : [c.MarketId.Resolution.With(new RollbackProposed(c.Reason, c.EvidenceUri, c.By, c.At))];
 
     private static Decision<StreamEvent> Approve(ApproveRollback c, ResolutionBooks books) =>
         books.Settlement is not MarketSettlement.NotPlanned ? ResolutionErrors.AlreadySettling
-        : RollbackOf(books.Resolution) is not { } proposal ? ResolutionErrors.NothingProposed
+        : books.Resolution.CourseSoFar?.Rollback is not { } proposal ? ResolutionErrors.NothingProposed
         : proposal.By == c.By ? ResolutionErrors.SameApprover
-        : books.Pool.HasPosition(c.By) ? ResolutionErrors.HoldsPosition
+        : books.Pool.IsHeldBy(c.By) ? ResolutionErrors.HoldsPosition
         : [c.MarketId.Resolution.With(new ResolutionRolledBack(proposal.Reason, proposal.EvidenceUri, [proposal.By, c.By], c.At))];
-
-    private static RollbackProposed? RollbackOf(MarketResolution resolution) => resolution switch
-    {
-        MarketResolution.Determined s => s.Course.Rollback,
-        MarketResolution.Finished s => s.Course.Rollback,
-        _ => null,
-    };
 
     /// <summary>Why the resolution cannot be put off; null = it can.</summary>
     internal static Rejection? WhyNotTooEarly(Course course, ResolutionBooks books) =>
@@ -215,10 +205,9 @@ public static class ResolutionDecider
     internal static IEnumerable<StreamEvent> Determine(
         MarketId id, Market.Closed market, Course course, ResolutionBooks books, string value, TruthSource source, string evidence, EquatableArray<string> by, TallyTrace? tally, Instant at)
     {
-        var window = Duration.FromMinutes(books.Rules.Resolution.DisputeWindowMinutes);
-        var determined = new ResolutionDetermined(value, PayoutVectors.For(market, value).Single(), source, evidence, by, at + window, at, tally);
+        var determined = new ResolutionDetermined(value, PayoutVectors.For(market, value).Single(), source, evidence, by, at + books.DisputeWindow, at, tally);
         yield return id.Resolution.With(determined);
-        if (window == Duration.Zero)
+        if (books.DisputeWindow == Duration.Zero)
         {
             foreach (var @event in Final(id, market, course, determined, books, at))
             {
@@ -238,13 +227,4 @@ public static class ResolutionDecider
             yield return @event;
         }
     }
-
-    // An operator may hold an account of the same name; nobody decides over the own money.
-    internal static bool HasPosition(this Pool pool, string who) =>
-        AccountId.IsValid(who)
-        && pool.Holders.TryGetValue(new AccountId(who), out var holder)
-        && (holder.LpShares > LpShares.Zero || holder.Shares.Any(s => s > Shares.Zero));
-
-    internal static bool IsEvidence(string uri) =>
-        uri.Length <= LongestUri && Uri.TryCreate(uri, UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https" or "ipfs" or "urn";
 }

@@ -51,7 +51,7 @@ public static class TruthDecider
     {
         RecordTruth c when table.Facts.TryGetValue(c.Key, out var known) => known.Value == c.Value ? [] : AlreadyRecorded,
         RecordTruth c when !Identifier.IsValid(c.Key) => new Rejection(RejectionKind.Invalid, "truth.bad_key", $"A key is {Identifier.Rule}.", "key"),
-        RecordTruth c when !ResolutionDecider.IsEvidence(c.EvidenceUri) => ResolutionErrors.EvidenceNeeded,
+        RecordTruth c when !EvidenceUri.IsValid(c.EvidenceUri) => ResolutionErrors.EvidenceNeeded,
         RecordTruth c => [new TruthRecorded(c.Key, c.Value, c.EvidenceUri, c.By, c.At)],
         _ => throw new InvalidOperationException($"{command.GetType().Name} has no decision."),
     };

@@ -33,8 +33,6 @@ public sealed record PostCorrections(MarketId MarketId, CorrectionPlan Plan, int
 /// </summary>
 public static class CorrectionDecider
 {
-    private const int LongestUri = 2_000;
-
     public static Decision<SettlementEvent> Propose(ProposeCorrection c, Market market, MarketResolution resolution, MarketSettlement settlement, Pool pool)
     {
         ArgumentNullException.ThrowIfNull(c);
@@ -81,7 +79,7 @@ public static class CorrectionDecider
 
         var vector = meant.Single();
         return vector == InForce(resolution, settled) ? CorrectionErrors.NothingToCorrect
-            : !IsEvidence(c.EvidenceUri) ? CorrectionErrors.EvidenceNeeded
+            : !EvidenceUri.IsValid(c.EvidenceUri) ? CorrectionErrors.EvidenceNeeded
             : [new SettlementCorrectionProposed(c.MarketId, (settled.Corrections?.Count ?? 0) + 1, c.Value, vector, c.EvidenceUri, c.Reason, c.By, c.At)];
     }
 
@@ -111,8 +109,8 @@ public static class CorrectionDecider
         }
 
         // Before anything is written: half a correction would leave winners unpaid.
-        return BalanceOf(insurance) < c.Shortfall
-            ? CorrectionErrors.InsuranceShort(BalanceOf(insurance), c.Shortfall)
+        return insurance.Cash < c.Shortfall
+            ? CorrectionErrors.InsuranceShort(insurance.Cash, c.Shortfall)
             : [new SettlementCorrected(
                 c.MarketId, proposal.Number, proposal.Value, proposal.Vector, c.Plan.Lines.Count, c.Plan.Back, c.Plan.More, c.Shortfall, plan.Total, plan.Dust, plan.FeeDust,
                 plan.RootText, proposal.EvidenceUri, proposal.Reason, [proposal.By, c.By], c.At)];
@@ -142,7 +140,7 @@ public static class CorrectionDecider
         }
 
         var written = new List<StreamEvent>(3 * c.Most + 1);
-        var carrier = BalanceOf(insurance);
+        var carrier = insurance.Cash;
         var last = Math.Min(posting.Posted + c.Most, c.Plan.Lines.Count);
         for (var i = posting.Posted; i < last; i++)
         {
@@ -175,7 +173,7 @@ public static class CorrectionDecider
 
     private static Decision<StreamEvent> Post(PostCorrections c, int number, CorrectionLine line, Account account, Corrections corrections, ref Credits carrier)
     {
-        var (reference, difference, balance) = ($"correction {number}", line.Difference, BalanceOf(account));
+        var (reference, difference, balance) = ($"correction {number}", line.Difference, account.Cash);
         var insured = line.GivesBack
             ? difference > balance ? difference - balance : Credits.Zero
             : corrections.InsuredFor(line.Account) is var carried && carried < difference ? carried : difference;
@@ -215,11 +213,6 @@ public static class CorrectionDecider
             }
         }
     }
-
-    private static Credits BalanceOf(Account account) => account is Account.Open open ? open.Balance : Credits.Zero;
-
-    private static bool IsEvidence(string uri) =>
-        uri.Length <= LongestUri && Uri.TryCreate(uri, UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https" or "ipfs" or "urn";
 }
 
 public static class CorrectionErrors

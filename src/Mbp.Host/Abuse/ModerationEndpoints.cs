@@ -110,8 +110,8 @@ internal static class ModerationEndpoints
     /// <summary>A case reads the market, its cases, and the two accounts that credits may move between.</summary>
     private static Operation Operation(MarketId market, AccountId? account, Func<Instant, ModerationCommand> command)
     {
-        var (lifecycle, cases, insurance) = (Market.Fold.Of(market.Stream), Moderation.Fold.Of(market.Abuse), Account.Fold.Of(ModerationDecider.Insurance.Stream));
-        var about = Account.Fold.Of((account ?? ModerationDecider.Insurance).Stream);
+        var (lifecycle, cases, insurance) = (Market.Fold.Of(market.Stream), Moderation.Fold.Of(market.Abuse), Account.Fold.Of(AccountId.Insurance.Stream));
+        var about = Account.Fold.Of((account ?? AccountId.Insurance).Stream);
         return Ledger.Writing.Operation.On(
             [lifecycle, cases, about, insurance],
             (states, at) => ModerationDecider.Decide(command(at), states.Get(cases), states.Get(lifecycle), account, states.Get(about), states.Get(insurance)));

@@ -1,4 +1,3 @@
-using Mbp.Domain.Accounts;
 using Mbp.Domain.Audit;
 using Mbp.Domain.Settlement;
 using Mbp.Domain.Units;
@@ -46,7 +45,7 @@ internal static class AuditEndpoints
         Int128 accounts = 0, pools = 0, fees = 0, bonds = 0, dust = 0;
         foreach (var account in view.Accounts.Values)
         {
-            accounts += account.Account is Account.Open open ? open.Balance.Units : 0;
+            accounts += account.Account.Cash.Units;
         }
 
         foreach (var market in view.Markets.Values)

@@ -142,7 +142,7 @@ internal sealed class MarketClock(LedgerWriter writer, LiveLedger live, Settleme
                 await settlement.PayOutAsync(view, paying, context, cancellationToken).ConfigureAwait(false),
             (_, _, MarketSettlement.Settled { Posting: { } posting }) =>
                 await settlement.CorrectAsync(view, posting, context, cancellationToken).ConfigureAwait(false),
-            (Market.Closed, _, _) when ResolutionDeadlines.OverdueAt(view.Market, view.Resolution) <= clock.GetCurrentInstant() =>
+            (Market.Closed, _, _) when ResolutionDeadlines.OverdueAt(view.Market, view.Resolution) <= now =>
                 await writer.SubmitAsync(FreezeOverdue(market), context, cancellationToken).ConfigureAwait(false),
             (Market.Closed, _, _) =>
                 await writer.SubmitAsync(

@@ -80,7 +80,7 @@ internal sealed class MarketPages(IClock clock)
                 WideDecimal.Format(minute.Volume), minute.Trades))],
             QualityNow.Of(market, page),
             new PageResolution(resolution.Phase, resolution.SourceKind, resolution.Value, resolution.Vector, resolution.EvidenceUri, resolution.FinalAt),
-            [.. tape.Steps.Select(step => new TimelineItem(MarketPage.Text(step.At), step.What, step.Note, step.Position))],
+            [.. MarketTimeline.Happened(market)],
             Next(market),
             market.Position);
     }

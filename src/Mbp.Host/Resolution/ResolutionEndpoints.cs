@@ -122,11 +122,13 @@ internal static class ResolutionEndpoints
         var response = new ResolutionResponse(
             terms.MarketId.Value, MarketPage.Phase(view), null, Words.Of(terms.TruthSource), terms.TruthRef,
             null, null, null, null, null, null, Show(view.Settlement), view.Position);
+        // A void ends what was before it.
+        var soFar = view.Resolution is MarketResolution.Voided ? null : view.Resolution.CourseSoFar;
         response = response with
         {
             Next = [.. MarketTimeline.Next(view)],
-            Postponements = CourseOf(view.Resolution)?.Postponements is { } times and > 0 ? times : null,
-            Rollback = CourseOf(view.Resolution)?.Rollback is { } r ? new RollbackItem(r.Reason, r.EvidenceUri, r.By, MarketPage.Text(r.At)) : null,
+            Postponements = soFar?.Postponements is { } times and > 0 ? times : null,
+            Rollback = soFar?.Rollback is { } r ? new RollbackItem(r.Reason, r.EvidenceUri, r.By, MarketPage.Text(r.At)) : null,
         };
         return view.Resolution switch
         {
@@ -150,17 +152,6 @@ internal static class ResolutionEndpoints
             _ => response,
         };
     }
-
-    private static Course? CourseOf(MarketResolution resolution) => resolution switch
-    {
-        MarketResolution.Collecting s => s.Course,
-        MarketResolution.Postponed s => s.Course,
-        MarketResolution.Determined s => s.Course,
-        MarketResolution.Disputed s => s.Course,
-        MarketResolution.Arbitration s => s.Course,
-        MarketResolution.Finished s => s.Course,
-        _ => null,
-    };
 
     private static ResolutionResponse Decided(ResolutionResponse response, ResolutionDetermined decision, Course course) => response with
     {

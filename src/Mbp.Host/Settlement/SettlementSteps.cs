@@ -105,7 +105,7 @@ internal sealed class SettlementSteps(LedgerWriter writer, LiveLedger live, MbpO
     public Credits ShortfallOf(CorrectionPlan plan)
     {
         var view = live.Current;
-        return plan.ShortfallBy(account => view.Find(account) is Account.Open open ? open.Balance : Credits.Zero);
+        return plan.ShortfallBy(account => view.Find(account)?.Cash ?? Credits.Zero);
     }
 
     /// <summary>How many of the next payouts go into one batch.</summary>

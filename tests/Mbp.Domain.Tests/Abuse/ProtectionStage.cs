@@ -98,7 +98,7 @@ internal sealed class ProtectionStage
     {
         var about = command is Moderate made ? made.Measure.Account : Market.Moderation.Find(command is ApproveModeration a ? a.Number : ((ChangeModeration)command).Number)?.Measure.Account;
         return Write(ModerationDecider.Decide(
-            command, Market.Moderation, Market.Market, about, about is { } whom ? States.Account(whom) : Account.Initial, States.Account(ModerationDecider.Insurance)));
+            command, Market.Moderation, Market.Market, about, about is { } whom ? States.Account(whom) : Account.Initial, States.Account(AccountId.Insurance)));
     }
 
     /// <summary>The rules freeze the market, as they would at a tick.</summary>

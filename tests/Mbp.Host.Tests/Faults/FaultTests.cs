@@ -338,19 +338,3 @@ public sealed class FaultTests(ITestOutputHelper output)
         return (T)(await command.ExecuteScalarAsync())!;
     }
 }
-
-/// <summary>A folder that the server's user can pass through.</summary>
-internal sealed class ServerFolder : IDisposable
-{
-    public ServerFolder()
-    {
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(Path, (UnixFileMode)0b111_101_101);
-        }
-    }
-
-    public string Path { get; } = Directory.CreateTempSubdirectory("mbp-fault-").FullName;
-
-    public void Dispose() => Directory.Delete(Path, recursive: true);
-}

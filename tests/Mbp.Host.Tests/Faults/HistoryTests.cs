@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Mbp.Host.Tests.Hosting;
 using Xunit.Abstractions;
 
 namespace Mbp.Host.Tests.Faults;

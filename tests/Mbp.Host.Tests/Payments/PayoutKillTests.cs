@@ -5,32 +5,21 @@ using Xunit.Abstractions;
 namespace Mbp.Host.Tests.Payments;
 
 /// <summary>kill -9 between what the rail did and what the ledger says: nobody is paid twice, nobody loses credits.</summary>
-public sealed class PayoutKillTests(ITestOutputHelper output) : IAsyncLifetime
+public sealed class PayoutKillTests(ITestOutputHelper output) : IAsyncLifetime, IDisposable
 {
     private const int Rounds = 3;
     private const int PerRound = 8;
 
-    private readonly string _data = Directory.CreateTempSubdirectory("mbp-payout-kill-").FullName;
+    private readonly ServerFolder _folder = new();
     private ChildHost? _host;
 
     private Api Api => _host!.Api;
 
-    public async Task InitializeAsync()
-    {
-        // The server's user must be able to pass through.
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(_data, (UnixFileMode)0b111_101_101);
-        }
+    public async Task InitializeAsync() => _host = await ChildHost.StartAsync(_folder.Path);
 
-        _host = await ChildHost.StartAsync(_data);
-    }
+    public async Task DisposeAsync() => await _host!.DisposeAsync();
 
-    public async Task DisposeAsync()
-    {
-        await _host!.DisposeAsync();
-        Directory.Delete(_data, recursive: true);
-    }
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task A_host_that_is_killed_after_the_rail_paid_pays_nobody_twice()
@@ -56,7 +45,7 @@ public sealed class PayoutKillTests(ITestOutputHelper output) : IAsyncLifetime
             (killedAtWork, hanging) = (killedAtWork + paid - hanging, paid);
             await _host!.KillAsync();
             await _host.DisposeAsync();
-            _host = await ChildHost.StartAsync(_data);
+            _host = await ChildHost.StartAsync(_folder.Path);
         }
 
         Assert.True(killedAtWork >= Rounds, "The rail had paid nobody when the host was killed.");
@@ -78,7 +67,7 @@ public sealed class PayoutKillTests(ITestOutputHelper output) : IAsyncLifetime
     /// <summary>The keys of the payments in the rail's own journal, each as often as it was paid.</summary>
     private List<string> Paid()
     {
-        var journal = Path.Combine(_data, "rail", "journal.jsonl");
+        var journal = Path.Combine(_folder.Path, "rail", "journal.jsonl");
         return !File.Exists(journal) ? [] : [.. Lines(journal).Select(line => JsonNode.Parse(line)!["movement"]).OfType<JsonObject>().Where(moved => moved.Text("kind") == "settled").Select(moved => moved.Text("key"))];
     }
 

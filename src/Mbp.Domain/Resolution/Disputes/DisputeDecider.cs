@@ -45,7 +45,7 @@ internal static class DisputeDecider
             return DisputeErrors.SameValue;
         }
 
-        if (!ResolutionDecider.IsEvidence(c.EvidenceUri))
+        if (!EvidenceUri.IsValid(c.EvidenceUri))
         {
             return ResolutionErrors.EvidenceNeeded;
         }
@@ -127,22 +127,24 @@ internal static class DisputeDecider
         RecordRuling c, Market.Closed market, Course course, ResolutionDetermined decision, DisputeOpened dispute, RulingRecorded ruling, EquatableArray<RulingRecorded> rulings,
         string value, TallyTrace? tally, bool isLast, ResolutionBooks books)
     {
-        var upheld = OracleDecider.Agree(ValueRule(market, books), value, decision.Value);
+        var rule = ValueRule(market, books);
+        var upheld = OracleDecider.Agree(rule, value, decision.Value);
         var (toInsurance, toWinner) = Bonds.Split(dispute.Bond);
-        EquatableArray<string> by = [.. rulings.Where(one => OracleDecider.Agree(ValueRule(market, books), one.Value, value)).Select(one => one.Judge).Order(StringComparer.Ordinal)];
-        var final = upheld ? decision : new ResolutionDetermined(
-            value, PayoutVectors.For(market, value).Single(), TruthSource.Manual, ruling.EvidenceUri, by, isLast ? c.At : c.At + Duration.FromMinutes(books.Rules.Resolution.DisputeWindowMinutes), c.At, tally);
+        EquatableArray<string> by = [.. rulings.Where(one => OracleDecider.Agree(rule, one.Value, value)).Select(one => one.Judge).Order(StringComparer.Ordinal)];
+        // What stands has a window of its own, too (round 2): it is the same value, determined again.
+        var until = isLast ? c.At : c.At + books.DisputeWindow;
+        var stands = upheld
+            ? decision with { DisputableUntil = until, At = c.At, Tally = tally }
+            : new ResolutionDetermined(value, PayoutVectors.For(market, value).Single(), TruthSource.Manual, ruling.EvidenceUri, by, until, c.At, tally);
         return
         [
             .. Credit(c.MarketId, dispute, upheld ? AccountId.ResolutionDesk : dispute.By, toWinner, c.At),
             .. books.Insurance is Account.Open ? Array.Empty<StreamEvent>() : [AccountId.Insurance.Stream.With(new AccountOpened(AccountId.Insurance, c.At))],
             .. Credit(c.MarketId, dispute, AccountId.Insurance, toInsurance, c.At),
             c.MarketId.Resolution.With(ruling),
-            c.MarketId.Resolution.With(new DisputeRuled(dispute.Number, upheld ? "upheld" : "overturned", upheld ? decision.Value : value, toWinner, toInsurance, c.At)),
-            // What stands has a window of its own, too (round 2): it is the same value, determined again.
-            .. isLast && upheld ? Array.Empty<StreamEvent>()
-                : [c.MarketId.Resolution.With(upheld ? decision with { DisputableUntil = c.At + Duration.FromMinutes(books.Rules.Resolution.DisputeWindowMinutes), At = c.At, Tally = tally } : final)],
-            .. isLast ? ResolutionDecider.Final(c.MarketId, market, course, final, books, c.At) : [],
+            c.MarketId.Resolution.With(new DisputeRuled(dispute.Number, upheld ? "upheld" : "overturned", stands.Value, toWinner, toInsurance, c.At)),
+            .. isLast && upheld ? Array.Empty<StreamEvent>() : [c.MarketId.Resolution.With(stands)],
+            .. isLast ? ResolutionDecider.Final(c.MarketId, market, course, stands, books, c.At) : [],
         ];
     }
 
@@ -177,10 +179,10 @@ internal static class DisputeDecider
             return DisputeErrors.TookPart;
         }
 
-        return books.Pool.HasPosition(c.Judge) || c.Judge == dispute.By.Value ? ResolutionErrors.HoldsPosition
+        return books.Pool.IsHeldBy(c.Judge) || c.Judge == dispute.By.Value ? ResolutionErrors.HoldsPosition
             : Said(rulings, c.Judge) is { } said && said.Value != c.Value ? DisputeErrors.AlreadyRuled
             : PayoutVectors.For(market, c.Value).Rejection is { } bad ? bad
-            : !ResolutionDecider.IsEvidence(c.EvidenceUri) ? ResolutionErrors.EvidenceNeeded
+            : !EvidenceUri.IsValid(c.EvidenceUri) ? ResolutionErrors.EvidenceNeeded
             // The other side of a bond must be there to be paid.
             : books.Disputer != dispute.By ? OracleErrors.RulesChanged
             : null;
@@ -224,10 +226,9 @@ internal static class DisputeDecider
             yield return desk.Stream.With(new AccountOpened(desk, at));
         }
 
-        var held = (books.Desk as Account.Open)?.Balance ?? Credits.Zero;
-        if (held < dispute.Bond)
+        if (books.Desk.Cash < dispute.Bond)
         {
-            yield return desk.Stream.With(new CreditsGranted(dispute.Bond - held, $"bond of {reference} of {id}", at));
+            yield return desk.Stream.With(new CreditsGranted(dispute.Bond - books.Desk.Cash, $"bond of {reference} of {id}", at));
         }
 
         yield return desk.Stream.With(new AccountDebited(dispute.Bond, PostingKind.Bond, id, reference, at));
